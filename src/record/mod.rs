@@ -1,0 +1,21 @@
+//! Bytes of Kafka's record batches (magic 2): encode, decode, check, compress. Pure: no file, clock, thread or unsafe.
+
+mod batch;
+mod builder;
+mod codec;
+mod crc;
+mod error;
+pub mod headers;
+mod legacy;
+mod marker;
+mod records;
+pub mod varint;
+
+pub use batch::{Attributes, BatchHeader, EntryHeader, TimestampType, check_crc, stamp};
+pub use builder::BatchBuilder;
+pub use codec::{Codec, Compression, decompress};
+pub use crc::crc32c;
+pub use error::BatchError;
+pub use legacy::scan_entry;
+pub use marker::{ControlMarker, control_marker};
+pub use records::{RecordIter, RecordRef};

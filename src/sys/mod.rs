@@ -1,0 +1,22 @@
+//! Every system call and mapping, behind safe types. Knows no Kafka noun.
+
+pub mod affinity;
+pub mod clock;
+mod dir;
+mod file;
+pub mod filesystem;
+pub mod fork;
+pub mod futex;
+pub mod lock;
+mod map;
+pub mod notify;
+mod page;
+pub mod random;
+pub mod shield;
+pub mod transfer;
+pub mod word;
+
+pub use dir::{Dir, DirEntry, Stat};
+pub use file::{Access, File, Identity};
+pub use map::{ReadMap, WriteMap};
+pub use page::SharedPage;

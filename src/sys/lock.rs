@@ -106,10 +106,11 @@ mod tests {
         assert!(try_shared(&one, 0).unwrap());
         let descriptor = other.as_raw_fd();
         let posix = || {
-            // SAFETY: zeroes are a valid flock; the child calls fcntl only.
+            // SAFETY: zeroes are a valid flock.
             let mut lock: libc::flock = unsafe { std::mem::zeroed() };
+            // The length stays 0, a broker's: the whole file.
             lock.l_type = libc::F_WRLCK as libc::c_short;
-            // The length 0 of a broker: the whole file.
+            // SAFETY: an open descriptor and a valid lock.
             unsafe { libc::fcntl(descriptor, libc::F_SETLK, &raw const lock) }
         };
         assert_eq!(Child::fork(|| i32::from(posix() == 0)).wait(), 0, "a broker does not get in beside us");

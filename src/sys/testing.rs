@@ -77,8 +77,16 @@ impl Child {
     }
 
     pub(crate) fn kill(&self) {
+        self.signal(libc::SIGKILL);
+    }
+
+    pub(crate) fn stop(&self) {
+        self.signal(libc::SIGSTOP);
+    }
+
+    fn signal(&self, signal: libc::c_int) {
         // SAFETY: the child is not reaped yet, so the number is its own.
-        unsafe { libc::kill(self.0, libc::SIGKILL) };
+        unsafe { libc::kill(self.0, signal) };
     }
 
     fn reap(&mut self) -> i32 {

@@ -193,7 +193,7 @@ fn step(state: &mut State, rest: &str, column: usize, line: &mut Line) -> usize 
 
 fn step_code(state: &mut State, rest: &str, column: usize, line: &mut Line) -> usize {
     let after_word = line.text[..column].ends_with(is_word);
-    let mut blank = |line: &mut Line, size: usize| {
+    let blank = |line: &mut Line, size: usize| {
         line.code.push_str(&" ".repeat(size));
         size
     };

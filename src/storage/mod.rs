@@ -16,6 +16,7 @@ pub mod durable;
 pub mod grow;
 pub mod index;
 pub mod leader_epoch;
+pub mod lookup;
 pub mod names;
 pub mod partition;
 pub mod producers;

@@ -61,13 +61,16 @@ impl Drop for Gate<'_> {
 }
 
 impl Membership {
-    /// Joins a directory as a writer; whoever finds no other writer begins a session (the clean marker is removed first, durably).
-    pub fn join_writer(root: Dir, lock_timeout: Duration) -> Result<Self> {
+    /// Joins a directory as a writer; whoever finds no other writer begins a session (the clean marker is removed first, durably) and runs
+    /// `at_begin`, still alone under the gate.
+    pub fn join_writer(root: Dir, lock_timeout: Duration, at_begin: &dyn Fn(&Dir) -> Result<()>) -> Result<Self> {
         let dir = &root;
         let file = lock_checked(dir, lock_timeout, Entry::Writer)?;
         let alone = lock::try_exclusive(&file, WRITERS_BYTE)?;
         let slots = if alone {
-            Self::begin(dir)?
+            let slots = Self::begin(dir)?;
+            at_begin(dir)?;
+            slots
         } else {
             SlotPage::open(dir, Access::ReadWrite)?.ok_or_else(|| Error::Version {
                 path: dir.path().join(super::slots::SLOTS),
@@ -181,6 +184,18 @@ impl Membership {
     #[must_use]
     pub fn is_dead(&self, owner: Owner) -> bool {
         self.writer.as_ref().is_some_and(|seat| seat.slots.is_dead(owner, seat.owner))
+    }
+
+    /// Lets go of slot and bytes, once, before the descriptors are closed.
+    pub fn leave(&self) -> Result<()> {
+        if let Some(seat) = &self.writer {
+            seat.slots.release(seat.owner)?;
+        }
+        if let Some(file) = &self.lock_file {
+            lock::unlock(file, WRITERS_BYTE)?;
+            lock::unlock(file, BROKER_BYTE)?;
+        }
+        Ok(())
     }
 
     /// The data directory.

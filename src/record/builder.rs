@@ -110,12 +110,10 @@ impl BatchBuilder {
     ///
     /// An empty batch is `Malformed`. With LogAppendTime the caller's `append_time_ms` is put into max timestamp. The
     /// records stay: more may be added and the batch finished anew.
+    #[inline]
     pub fn finish(&mut self, append_time_ms: i64) -> Result<&mut [u8], BatchError> {
         if self.record_count == 0 {
-            return Err(BatchError::Malformed {
-                position: 57,
-                reason: "record count 0, expected 1 or more".to_owned(),
-            });
+            return Err(empty());
         }
         let size = if self.compression.codec == Codec::None { self.size } else { self.compress()? };
         let header = self.header(size, append_time_ms);
@@ -138,6 +136,7 @@ impl BatchBuilder {
     }
 
     /// Compresses the records behind header space in `packed`; the size of the whole batch.
+    #[inline(never)]
     fn compress(&mut self) -> Result<usize, BatchError> {
         self.packed.clear();
         self.packed.resize(BatchHeader::SIZE, 0);
@@ -168,6 +167,11 @@ impl BatchBuilder {
             record_count: self.record_count,
         }
     }
+}
+
+#[cold]
+fn empty() -> BatchError {
+    BatchError::Malformed { position: 57, reason: "record count 0, expected 1 or more".to_owned() }
 }
 
 #[cfg(test)]

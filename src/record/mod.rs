@@ -4,6 +4,7 @@ mod batch;
 mod builder;
 mod codec;
 mod crc;
+mod encode;
 mod error;
 pub mod headers;
 mod legacy;

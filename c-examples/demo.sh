@@ -87,10 +87,12 @@ status=0
 for pid in $clients; do
     wait "$pid" || status=$?
 done
+started=$server
 [ "$status" -eq 0 ] || fail "a client ended with $status"
-wait "$server" || fail "the server ended with $?"
+wait "$server" || status=$?
 started=
 cat "$work/server.out" "$work"/client-*.out
+[ "$status" -eq 0 ] || fail "the server ended with $status"
 
 title "figures"
 printf '%-9s %8s %10s %10s\n' "" records bytes MB/s

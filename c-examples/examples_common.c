@@ -81,9 +81,10 @@ quake_t quake_parse(ckafka_slice_t line)
 static char *read_file(const char *path, size_t *size_out)
 {
     FILE *file = fopen(path, "rb");
-    if (file == NULL || fseek(file, 0, SEEK_END) != 0)
+    long end = -1;
+    if (file == NULL || fseek(file, 0, SEEK_END) != 0 || (end = ftell(file)) < 0)
         die("%s: %s", path, strerror(errno));
-    const size_t size = (size_t)check_sys((int)ftell(file), path);
+    const size_t size = (size_t)end;
     char *text = malloc(size + 1);
     if (text == NULL)
         die("%s: not enough memory for %zu bytes", path, size);

@@ -6,9 +6,11 @@
 //! - `segments`, `lookup`, `view`, `table`, `reader`, `isolation`, `wait`, `sender`: the reading side;
 //! - `recovery`, `scan`, `checkpoint`, `leader_epoch`, `producers`, `transactions`: what a log is rebuilt from.
 
+pub mod active;
 pub mod checkpoint;
 pub mod config;
 pub mod control;
+pub mod grow;
 pub mod index;
 pub mod leader_epoch;
 pub mod names;
@@ -16,8 +18,12 @@ pub mod partition;
 pub mod producers;
 pub mod reader;
 pub mod recovery;
+pub mod roll;
 pub mod segments;
 pub mod sender;
+pub mod session;
+pub mod slots;
 pub mod tail;
 pub mod transactions;
 pub mod view;
+pub mod writer;

@@ -3,6 +3,8 @@
 use std::sync::atomic::AtomicU32;
 use std::time::Duration;
 
+use nix::errno::Errno;
+
 /// How a wait ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Wake {
@@ -14,11 +16,29 @@ pub enum Wake {
     Interrupted,
 }
 
-/// Sleeps while the word holds `expected`.
-pub fn wait(_word: &AtomicU32, _expected: u32, _timeout: Option<Duration>) -> Wake {
-    todo!()
+/// Sleeps while the word holds `expected`. The time is measured by the monotonic clock. Not a cancellation point.
+#[must_use]
+pub fn wait(word: &AtomicU32, expected: u32, timeout: Option<Duration>) -> Wake {
+    let time = timeout.map(|timeout| libc::timespec {
+        tv_sec: libc::time_t::try_from(timeout.as_secs()).unwrap_or(libc::time_t::MAX),
+        tv_nsec: libc::c_long::from(timeout.subsec_nanos().cast_signed()),
+    });
+    let time_pointer = time.as_ref().map_or(std::ptr::null(), std::ptr::from_ref);
+    // SAFETY: the word is borrowed and the time lives until the call returns; the kernel only reads both.
+    let status = unsafe { libc::syscall(libc::SYS_futex, word.as_ptr(), libc::FUTEX_WAIT, expected, time_pointer) };
+    if status == 0 {
+        return Wake::Woken;
+    }
+    match Errno::last() {
+        Errno::EINTR => Wake::Interrupted,
+        Errno::ETIMEDOUT => Wake::TimedOut,
+        // EAGAIN: the word holds something else. There is no other error for a mapped, aligned word.
+        _ => Wake::Woken,
+    }
 }
+
 /// Wakes up to `count` sleepers. Async-signal-safe.
-pub fn wake(_word: &AtomicU32, _count: i32) {
-    todo!()
+pub fn wake(word: &AtomicU32, count: i32) {
+    // SAFETY: the word is borrowed; the kernel uses its address only to find sleepers.
+    unsafe { libc::syscall(libc::SYS_futex, word.as_ptr(), libc::FUTEX_WAKE, count) };
 }

@@ -3,10 +3,12 @@
 pub mod affinity;
 pub mod clock;
 mod dir;
+mod errno;
 mod file;
 pub mod filesystem;
 pub mod fork;
 pub mod futex;
+mod list;
 pub mod lock;
 mod map;
 pub mod notify;

@@ -3,7 +3,7 @@
 //! Host byte order. Every field has one width. Derived data: evidence only in the session that wrote it.
 //!
 //! ```text
-//!    0 u64 magic "CKCTRL01"      8 u32 page version      12 u32 recovered in this session (1)
+//!    0 u64 magic "CKCTRL01"      8 u32 page version      12 u32 recovered in this session: 1, or 2 with a rewrite due before the first sync
 //!   16 2 x u64 session id
 //!   64 u32 append word
 //!  128 u64 published end       136 u32 armed: somebody sleeps for the end     140 u32 polled: bit 0 for the end, bit 1 for durable
@@ -67,6 +67,15 @@ pub enum PollBit {
     End = 1,
     /// The durable end moved.
     Durable = 2,
+}
+
+/// What a sync after recovery finds in the page cache.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum FirstSync {
+    /// Pages whose state the kernel knows.
+    Plain = 1,
+    /// Pages that a session before may have failed to write while the kernel holds them for clean: they are rewritten in place first.
+    Rewrite = 2,
 }
 
 /// Events that the page counts.
@@ -154,8 +163,28 @@ impl ControlPage {
     }
 
     /// Marks it recovered.
-    pub fn set_recovered(&self) {
-        self.word(at::RECOVERED).store(1, SeqCst);
+    pub fn set_recovered(&self, first_sync: FirstSync) {
+        self.word(at::RECOVERED).store(first_sync as u32, SeqCst);
+    }
+
+    /// What the next sync has to do first.
+    #[must_use]
+    pub fn first_sync(&self) -> FirstSync {
+        if self.word(at::RECOVERED).load(Acquire) == FirstSync::Rewrite as u32 {
+            FirstSync::Rewrite
+        } else {
+            FirstSync::Plain
+        }
+    }
+
+    /// The rewrite is done and synced.
+    pub fn rewritten(&self) {
+        let _ = self.word(at::RECOVERED).compare_exchange(
+            FirstSync::Rewrite as u32,
+            FirstSync::Plain as u32,
+            SeqCst,
+            SeqCst,
+        );
     }
 
     /// The append word.
@@ -203,6 +232,17 @@ impl ControlPage {
         self.poke(PollBit::End);
     }
 
+    /// Wakes everybody, armed or not: after an owner that may have died between clearing a bit and waking.
+    pub fn wake_everybody(&self) {
+        for word in [at::ARMED, at::DURABLE_ARMED] {
+            self.word(word).swap(0, SeqCst);
+            futex::wake(self.word(word), i32::MAX);
+        }
+        self.word(at::POLLED).swap(0, SeqCst);
+        // A failed poke is made good by the poller's time slice.
+        let _ = self.file.write_at(&[1], POKE_POSITION);
+    }
+
     fn poke(&self, bit: PollBit) {
         let mask = bit as u32;
         if self.word(at::POLLED).load(Relaxed) & mask != 0 && self.word(at::POLLED).fetch_and(!mask, SeqCst) & mask != 0
@@ -237,10 +277,9 @@ impl ControlPage {
         self.long(at::DURABLE).load(Acquire).cast_signed()
     }
 
-    /// Moves the durable end forward (never back) and wakes who waits for it.
+    /// Moves the durable end forward, never back. Who waits is woken by `wake_durable`, once the sync word is free again.
     pub fn advance_durable(&self, end: i64) {
         self.long(at::DURABLE).fetch_max(end.cast_unsigned(), SeqCst);
-        self.wake_durable();
     }
 
     /// Wakes everybody who waits for the durable end.

@@ -7,15 +7,19 @@
 //! - `recovery`, `scan`, `checkpoint`, `leader_epoch`, `producers`, `transactions`: what a log is rebuilt from.
 
 pub mod active;
+pub mod append;
 pub mod checkpoint;
+pub mod close;
 pub mod config;
 pub mod control;
+pub mod durable;
 pub mod grow;
 pub mod index;
 pub mod leader_epoch;
 pub mod names;
 pub mod partition;
 pub mod producers;
+pub mod raw;
 pub mod reader;
 pub mod recovery;
 pub mod roll;
@@ -24,6 +28,7 @@ pub mod sender;
 pub mod session;
 pub mod slots;
 pub mod tail;
+pub mod takeover;
 pub mod transactions;
 pub mod view;
 pub mod writer;

@@ -27,6 +27,7 @@ const BROKER_PATIENCE: Duration = Duration::from_millis(100);
 /// This process as a member of a directory.
 #[derive(Debug)]
 pub struct Membership {
+    root: Dir,
     lock_file: Option<File>,
     _lock_released: Option<fork::Released>,
     writer: Option<WriterSeat>,
@@ -61,7 +62,8 @@ impl Drop for Gate<'_> {
 
 impl Membership {
     /// Joins a directory as a writer; whoever finds no other writer begins a session (the clean marker is removed first, durably).
-    pub fn join_writer(dir: &Dir, lock_timeout: Duration) -> Result<Self> {
+    pub fn join_writer(root: Dir, lock_timeout: Duration) -> Result<Self> {
+        let dir = &root;
         let file = lock_checked(dir, lock_timeout, Entry::Writer)?;
         let alone = lock::try_exclusive(&file, WRITERS_BYTE)?;
         let slots = if alone {
@@ -84,6 +86,7 @@ impl Membership {
             reason: format!("{} has {SLOT_COUNT} writing processes already, the most it takes", dir.path().display()),
         })?;
         let member = Self {
+            root,
             _lock_released: Some(fork::release_in_child(&file)?),
             lock_file: Some(file),
             writer: Some(WriterSeat { _slots_released: fork::release_in_child(slots.file())?, slots, owner }),
@@ -107,13 +110,15 @@ impl Membership {
     }
 
     /// Joins as a reader that changes nothing: gate and byte 0 shared; where `.lock` is missing, no lock at all.
-    pub fn join_reader(dir: &Dir, lock_timeout: Duration) -> Result<Self> {
+    pub fn join_reader(root: Dir, lock_timeout: Duration) -> Result<Self> {
+        let dir = &root;
         let file = match dir.open_file_if_there(LOCK, Access::Read)? {
             Some(_) => Some(lock_checked(dir, lock_timeout, Entry::Reader)?),
             None => None,
         };
         let reader_slots = SlotPage::open(dir, Access::Read)?.filter(SlotPage::is_ours);
         let member = Self {
+            root,
             _lock_released: file.as_ref().map(fork::release_in_child).transpose()?,
             lock_file: file,
             writer: None,
@@ -176,6 +181,12 @@ impl Membership {
     #[must_use]
     pub fn is_dead(&self, owner: Owner) -> bool {
         self.writer.as_ref().is_some_and(|seat| seat.slots.is_dead(owner, seat.owner))
+    }
+
+    /// The data directory.
+    #[must_use]
+    pub fn root(&self) -> &Dir {
+        &self.root
     }
 
     /// How long words and the gate are waited for.

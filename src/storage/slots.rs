@@ -133,11 +133,8 @@ impl SlotPage {
         for slot in 0..SLOT_COUNT {
             if lock::try_exclusive(&self.file, u64::from(slot))? {
                 let generation = &self.page.u32s()[GENERATIONS_AT + slot as usize];
-                let mut next = generation.fetch_add(1, SeqCst).wrapping_add(1);
-                // An owner's number is never 0, so a generation whose kept bits are all 0 is passed over.
-                if next & 0x7f_ffff == 0 {
-                    next = generation.fetch_add(1, SeqCst).wrapping_add(1);
-                }
+                let next = Owner::next_generation(generation.load(Acquire));
+                generation.store(next, SeqCst);
                 return Ok(Some(Owner::new(slot as u8, next)));
             }
         }
@@ -153,7 +150,7 @@ impl SlotPage {
     #[must_use]
     pub fn is_dead(&self, owner: Owner, me: Owner) -> bool {
         let generation = self.page.u32s()[GENERATIONS_AT + usize::from(owner.slot())].load(Acquire);
-        if Owner::new(owner.slot(), generation) != owner {
+        if !owner.is_of_generation(generation) {
             return true;
         }
         // A byte of one's own process is alive without asking (the kernel would not report one's own lock).

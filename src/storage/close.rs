@@ -4,6 +4,7 @@ use std::sync::PoisonError;
 use std::time::{Duration, Instant};
 
 use super::checkpoint;
+use super::durable::bases;
 use super::names::{NEXT, SegmentFile};
 use super::partition::{PartitionLog, WriterSide};
 use super::tail::NewEntries;
@@ -53,13 +54,6 @@ pub(super) fn write_recovery_point(log: &PartitionLog, side: &WriterSide) -> Res
     )?;
     side.control.set_recovery_point(durable);
     Ok(())
-}
-
-fn bases(folder: &Dir) -> Result<Vec<i64>> {
-    let mut bases: Vec<i64> =
-        folder.list()?.iter().filter_map(|entry| SegmentFile::Log.parse(entry.name.to_str()?)).collect();
-    bases.sort_unstable();
-    Ok(bases)
 }
 
 fn sync_indexes(folder: &Dir, base: i64) -> Result<()> {

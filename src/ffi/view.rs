@@ -35,8 +35,8 @@ unsafe fn on_view(
 /// The memory that all positions in a view's tables refer to: the batches as they lie in the page cache, or
 /// decompressed records. Read-only.
 ///
-/// Valid until the view is released for the last time. Any thread. After ckafka.read.mode=map, a disk error under a page
-/// that is touched is a SIGBUS.
+/// Valid until the view is released for the last time. Any thread. With ckafka.read.mode=map, touching a
+/// page that the disk cannot give is a SIGBUS; with copy it is not.
 ///
 /// # Safety
 /// `view` is NULL or not released. `ptr` and `len` are NULL or writable.

@@ -90,8 +90,16 @@ impl Conf {
     /// What belongs to a topic, key and value, only what was set: what `ckafka.properties` holds.
     #[must_use]
     pub fn topic_values(&self) -> Vec<(&'static str, &str)> {
-        let of_topic = |name: &str| KEYS.iter().any(|key| key.name == name && key.scope == Scope::Topic);
-        self.values.iter().filter(|(key, _)| of_topic(key)).map(|(key, value)| (*key, value.as_str())).collect()
+        let of_topic = self.values.iter().filter(|(key, _)| scope(key) == Some(Scope::Topic));
+        of_topic.map(|(key, value)| (*key, value.as_str())).collect()
+    }
+
+    /// What belongs to the process that opened, not to a topic (`ckafka.append.mode`, `ckafka.lock.timeout.ms`, ...).
+    #[must_use]
+    pub fn process_values(&self) -> Conf {
+        let mut values = self.values.clone();
+        values.retain(|key, _| scope(key) != Some(Scope::Topic));
+        Conf { values }
     }
 
     /// As log settings.
@@ -199,6 +207,10 @@ impl Conf {
 /// What our own appends use; `producer` leaves it to the producer, which here is us without one.
 fn codec(text: &str) -> Codec {
     Codec::from_name(text).unwrap_or_default()
+}
+
+fn scope(name: &str) -> Option<Scope> {
+    KEYS.iter().find(|key| key.name == name).map(|key| key.scope)
 }
 
 fn find(key: &str, value: &str) -> Result<&'static Key> {

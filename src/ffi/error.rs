@@ -43,11 +43,6 @@ pub(crate) enum Failure {
     },
     /// No more handles.
     NoHandle,
-    /// A topic cannot have so many partitions.
-    PartitionCount {
-        /// What was asked for.
-        found: i32,
-    },
 }
 
 /// Result of what an entry point does.
@@ -98,7 +93,6 @@ impl Failure {
             Self::Poisoned { .. } => CKAFKA_ERR__PANIC,
             Self::InUse { .. } => CKAFKA_ERR__BUSY,
             Self::NoHandle => CKAFKA_ERR__NO_MEMORY,
-            Self::PartitionCount { .. } => CKAFKA_ERR_INVALID_PARTITIONS,
         }
     }
 }
@@ -113,7 +107,6 @@ impl fmt::Display for Failure {
             Self::Poisoned { noun } => write!(f, "an earlier call with this {noun} panicked; close it"),
             Self::InUse { noun } => write!(f, "the {noun} is in use by another call"),
             Self::NoHandle => write!(f, "no more handles: 1048576 are open, or memory is out"),
-            Self::PartitionCount { found } => write!(f, "partition count {found}; expected 1 or more"),
         }
     }
 }
@@ -132,6 +125,7 @@ fn code(error: &Error) -> ckafka_err_t {
         Error::BatchTooLarge { .. } => CKAFKA_ERR_MESSAGE_TOO_LARGE,
         Error::BatchExceedsSegment { .. } => CKAFKA_ERR_RECORD_LIST_TOO_LARGE,
         Error::UnsupportedCodec { .. } => CKAFKA_ERR_UNSUPPORTED_COMPRESSION_TYPE,
+        Error::InvalidPartitionCount { .. } => CKAFKA_ERR_INVALID_PARTITIONS,
         Error::InvalidTopic { .. } => CKAFKA_ERR_INVALID_TOPIC,
         Error::TopicExists { .. } => CKAFKA_ERR_TOPIC_ALREADY_EXISTS,
         Error::UnknownPartition { .. } => CKAFKA_ERR_UNKNOWN_TOPIC_OR_PARTITION,

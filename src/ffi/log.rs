@@ -214,5 +214,8 @@ pub unsafe extern "C" fn ckafka_durable_fd(log: *mut ckafka_log_t, fd_out: *mut 
 /// their own for it; any thread.
 #[unsafe(no_mangle)]
 pub extern "C" fn ckafka_pretouch(log: *mut ckafka_log_t) -> ckafka_err_t {
-    on::<Log>("ckafka_pretouch", log, |log| Ok(log.pretouch()?))
+    on::<Log>("ckafka_pretouch", log, |log| {
+        log.pretouch()?;
+        Ok(())
+    })
 }

@@ -31,9 +31,6 @@ pub unsafe extern "C" fn ckafka_topic_create(
     on::<Arc<Directory>>("ckafka_topic_create", h, |directory| {
         // SAFETY: this function's contract.
         let (name, conf) = unsafe { (topic(name)?, conf_or_default(conf)?) };
-        if partition_count < 1 {
-            return Err(Failure::PartitionCount { found: partition_count });
-        }
         Ok(directory.create_topic(name, partition_count, &conf)?)
     })
 }

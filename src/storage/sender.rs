@@ -48,3 +48,12 @@ impl Sender {
         todo!()
     }
 }
+
+/// What the senders of a log moved.
+#[derive(Debug, Default)]
+pub struct SendCounters {
+    /// Bytes moved inside the kernel.
+    pub by_kernel: std::sync::atomic::AtomicU64,
+    /// Bytes copied through user space.
+    pub copied: std::sync::atomic::AtomicU64,
+}

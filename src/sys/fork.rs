@@ -1,22 +1,196 @@
 //! What a forked child must not inherit. A `pthread_atfork` child handler counts the fork and lets go of registered descriptors
 //! (by putting /dev/null in their place, so that the numbers stay taken and the parent's locks are the parent's alone).
+//!
+//! The handler runs in a child of a process with threads, where only async-signal-safe calls are allowed: it works on
+//! static tables that were filled before. It must not be unloaded, so the library is linked with `-z nodelete`.
+
+use std::io::{Error as IoError, ErrorKind};
+use std::os::fd::{IntoRawFd, RawFd};
+use std::path::Path;
+use std::sync::Once;
+use std::sync::atomic::Ordering::{AcqRel, Acquire, Relaxed, Release};
+use std::sync::atomic::{AtomicI32, AtomicU32, AtomicUsize};
+
+use nix::fcntl::{OFlag, open};
+use nix::sys::stat::Mode;
 
 use super::File;
+use super::errno::retry;
+use crate::error::{Error, Result};
+
+const ENTRIES: usize = 4096;
+const EMPTY: RawFd = -1;
+const NOT_COUNTING: u32 = 0;
+
+static GENERATION: AtomicU32 = AtomicU32::new(NOT_COUNTING);
+static DESCRIPTORS: [AtomicI32; ENTRIES] = [const { AtomicI32::new(EMPTY) }; ENTRIES];
+/// One past the highest entry ever used, so that a fork looks at few.
+static ENTRIES_USED: AtomicUsize = AtomicUsize::new(0);
+/// Open on /dev/null once forks are counted; the handler may not open it.
+static NULL_DEVICE: AtomicI32 = AtomicI32::new(EMPTY);
 
 /// Which process of a line of forks this is: raised in each child. Cheap (one load). Handles remember it and compare.
+///
+/// 1 in the process that asked first, and 0 where the C library refused to count (it was out of memory).
 #[must_use]
 #[inline]
 pub fn generation() -> u32 {
-    todo!()
+    match GENERATION.load(Relaxed) {
+        NOT_COUNTING => start_counting(),
+        generation => generation,
+    }
+}
+
+/// Installs the handler; the generation after that.
+#[cold]
+fn start_counting() -> u32 {
+    static STARTED: Once = Once::new();
+    STARTED.call_once(|| {
+        // Where there is no /dev/null (a bare chroot), the handler closes instead.
+        if let Ok(null) = retry(|| open("/dev/null", OFlag::O_RDWR | OFlag::O_CLOEXEC, Mode::empty())) {
+            // Open for as long as the process lives.
+            NULL_DEVICE.store(null.into_raw_fd(), Release);
+        }
+        // SAFETY: the handler is a function of this library, which stays loaded, and does async-signal-safe calls only.
+        if unsafe { libc::pthread_atfork(None, None, Some(in_child)) } == 0 {
+            GENERATION.store(1, Release);
+        }
+    });
+    GENERATION.load(Relaxed)
 }
 
 /// Keeps `file`'s descriptor from living on in a forked child, as long as the value lives.
+///
+/// Register before taking a lock through the file, and drop this before the file (fields of a struct drop in the order
+/// of their declaration): else a fork in between would replace a descriptor that is somebody else's by then.
 #[derive(Debug)]
 pub struct Released {
-    _todo: (),
+    index: usize,
 }
 
 /// Registers a descriptor; more than the table holds is OutOfMemory.
-pub fn release_in_child(_file: &File) -> crate::error::Result<Released> {
-    todo!()
+pub fn release_in_child(file: &File) -> Result<Released> {
+    if generation() == NOT_COUNTING {
+        let reason = IoError::new(ErrorKind::OutOfMemory, "no handler could be installed");
+        return Err(Error::io("pthread_atfork", Path::new("the process"), reason));
+    }
+    for (index, entry) in DESCRIPTORS.iter().enumerate() {
+        // The used mark is raised first: the handler then never overlooks an entry.
+        ENTRIES_USED.fetch_max(index + 1, AcqRel);
+        if entry.compare_exchange(EMPTY, file.as_raw_fd(), AcqRel, Relaxed).is_ok() {
+            return Ok(Released { index });
+        }
+    }
+    Err(Error::OutOfMemory { what: "a descriptor to release in forked children", bytes: size_of::<RawFd>() })
+}
+
+impl Drop for Released {
+    fn drop(&mut self) {
+        if let Some(entry) = DESCRIPTORS.get(self.index) {
+            entry.store(EMPTY, Release);
+        }
+    }
+}
+
+/// Runs in the child, in its only thread, before fork returns there.
+extern "C" fn in_child() {
+    GENERATION.fetch_add(1, Relaxed);
+    let null = NULL_DEVICE.load(Acquire);
+    for entry in DESCRIPTORS.iter().take(ENTRIES_USED.load(Acquire)) {
+        let descriptor = entry.load(Acquire);
+        if descriptor == EMPTY {
+            continue;
+        }
+        // SAFETY: dup3 and close take numbers, and are async-signal-safe. The number is registered, so it is ours.
+        unsafe {
+            if libc::dup3(null, descriptor, libc::O_CLOEXEC) == -1 {
+                // No /dev/null, or a host that closed all descriptors. A lock kept by a child is worse than a hole.
+                libc::close(descriptor);
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::sys::testing::{Child, Scratch, in_own_process, soon};
+    use crate::sys::{Access, lock};
+
+    #[test]
+    fn each_child_is_a_generation_further_than_its_parent() {
+        let ours = generation();
+        assert_ne!(ours, NOT_COUNTING);
+        let child = Child::fork(|| {
+            let grandchild = Child::fork(|| i32::from(generation() == ours + 2));
+            i32::from(generation() == ours + 1) + 2 * grandchild.wait()
+        });
+        assert_eq!(child.wait(), 3);
+        assert_eq!(generation(), ours);
+    }
+
+    #[test]
+    fn a_child_does_not_keep_its_parents_lock() {
+        let scratch = Scratch::new();
+        scratch.dir().create_file("lock").unwrap();
+        let open = || scratch.dir().open_file("lock", Access::ReadWrite).unwrap();
+        let (registered, plain, observer) = (open(), open(), open());
+        let entry = release_in_child(&registered).unwrap();
+        assert!(lock::try_exclusive(&registered, 0).unwrap() && lock::try_exclusive(&plain, 1).unwrap());
+        let child = Child::fork(|| {
+            loop {
+                std::thread::sleep(std::time::Duration::from_secs(1));
+            }
+        });
+        assert!(!lock::is_free(&observer, 0).unwrap(), "the fork takes nothing from the parent");
+        drop(entry);
+        drop(registered);
+        drop(plain);
+        assert!(soon(|| lock::is_free(&observer, 0).unwrap()));
+        assert!(!lock::is_free(&observer, 1).unwrap(), "what was not registered the child keeps");
+        drop(child);
+        assert!(soon(|| lock::is_free(&observer, 1).unwrap()));
+    }
+
+    #[test]
+    fn in_the_child_the_number_stays_taken_by_the_null_device() {
+        let scratch = Scratch::new();
+        let file = scratch.dir().create_file("file").unwrap();
+        let other = scratch.dir().create_file("other").unwrap();
+        let entry = release_in_child(&file).unwrap();
+        let no_longer = release_in_child(&other).unwrap();
+        drop(no_longer);
+        let is_regular = |file: &File| {
+            let stat = nix::sys::stat::fstat(file.descriptor());
+            stat.map(|stat| stat.st_mode & libc::S_IFMT == libc::S_IFREG)
+        };
+        let child = Child::fork(|| match (is_regular(&file), is_regular(&other)) {
+            (Ok(false), Ok(true)) => 0,
+            (Ok(true), _) => 1,
+            (Err(_), _) => 2,
+            _ => 3,
+        });
+        assert_eq!(child.wait(), 0);
+        assert_eq!(is_regular(&file), Ok(true), "the parent's is untouched");
+        drop(entry);
+    }
+
+    #[test]
+    fn a_full_table_is_an_error_and_entries_are_used_again() {
+        in_own_process("sys::fork::tests::a_full_table_is_an_error_and_entries_are_used_again", || {
+            let scratch = Scratch::new();
+            let file = scratch.dir().create_file("file").unwrap();
+            let mut entries = Vec::new();
+            let error = loop {
+                match release_in_child(&file) {
+                    Ok(entry) => entries.push(entry),
+                    Err(error) => break error,
+                }
+            };
+            assert_eq!(entries.len(), ENTRIES);
+            assert!(matches!(error, Error::OutOfMemory { .. }));
+            drop(entries.pop());
+            entries.push(release_in_child(&file).unwrap());
+        });
+    }
 }

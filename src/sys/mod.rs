@@ -3,10 +3,12 @@
 pub mod affinity;
 pub mod clock;
 mod dir;
+mod errno;
 mod file;
 pub mod filesystem;
 pub mod fork;
 pub mod futex;
+mod list;
 pub mod lock;
 mod map;
 pub mod notify;
@@ -20,3 +22,6 @@ pub use dir::{Dir, DirEntry, Stat};
 pub use file::{Access, File, Identity};
 pub use map::{ReadMap, WriteMap};
 pub use page::SharedPage;
+
+#[cfg(test)]
+mod testing;

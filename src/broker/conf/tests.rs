@@ -121,4 +121,5 @@ fn a_topic_keeps_what_was_set_for_it_in_one_spelling() {
     let expected = [("cleanup.policy", "compact,delete"), ("retention.ms", "6"), ("segment.bytes", "4096")];
     assert_eq!(both.topic_values(), expected);
     assert_eq!(both.get("isolation.level").expect("known"), "read_committed");
+    assert_eq!(both.process_values(), with(&[("isolation.level", "read_committed")]));
 }

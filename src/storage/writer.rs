@@ -1,0 +1,215 @@
+//! What a writing process keeps beside the control page of a partition, and how it gets the words and the active segment.
+//!
+//! Order of locks: gate, append, grow, sync; the in-process mutexes here are leaves, held for moments.
+
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+
+use super::active::ActiveSegment;
+use super::config::LogConfig;
+use super::control::{ControlPage, Counter};
+use super::names::SegmentFile;
+use super::session::Membership;
+use crate::error::{Error, Result};
+use crate::sys::word::{self, Owner, Taken, WordCell, WordGuard};
+use crate::sys::{Dir, notify};
+
+/// Written by who holds the append word.
+#[derive(Debug, Default)]
+pub struct Appender {
+    /// Roll generation that `segment` is of; `None` before the first look.
+    pub generation: Option<u64>,
+    /// The active segment.
+    pub segment: Option<Arc<ActiveSegment>>,
+    /// What this process appended.
+    pub counts: AppendCounts,
+}
+
+/// What a process appended to a partition.
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
+pub struct AppendCounts {
+    /// Records.
+    pub records: u64,
+    /// Batches.
+    pub batches: u64,
+    /// Bytes of batches.
+    pub bytes: u64,
+}
+
+/// Written by who holds the grow word.
+#[derive(Debug, Default)]
+pub struct Grower {
+    /// Roll generation that `segment` is of.
+    pub generation: Option<u64>,
+    /// The active segment.
+    pub segment: Option<Arc<ActiveSegment>>,
+    /// Up to where blocks are reserved, as far as this process knows.
+    pub reserved_end: u64,
+    /// Up to where write-back was started.
+    pub written_back: u64,
+}
+
+/// What the syncer of this process keeps.
+#[derive(Debug, Default)]
+pub struct SyncState {
+    /// Roll generation that `bases` is of; its folder was synced.
+    pub generation: Option<u64>,
+    /// Base offsets of the segments, in order.
+    pub bases: Vec<i64>,
+}
+
+/// The writing half of a partition handle.
+#[derive(Debug)]
+pub struct Writer {
+    /// This process as a member.
+    pub member: Arc<Membership>,
+    /// Slot and generation.
+    pub me: Owner,
+    /// Guarded by the append word.
+    pub appender: WordCell<Appender>,
+    /// Guarded by the grow word.
+    pub grower: WordCell<Grower>,
+    /// Held while this process syncs: one sync at a time, so that a failure is latched before anybody else can miss it.
+    pub sync: Mutex<SyncState>,
+    /// Text of the failure that this process met, for messages.
+    pub failure: OnceLock<String>,
+    /// The segments that this process has open for writing: the active one last, before it those with bytes not yet durable.
+    held: Mutex<Vec<Arc<ActiveSegment>>>,
+    /// Watch behind `durable_fd`.
+    pub durable_watch: Mutex<Option<notify::Watch>>,
+    /// Set by `request_sync`, taken by the flush thread.
+    pub flusher: OnceLock<Arc<dyn Flusher>>,
+}
+
+/// The flush thread as a log sees it.
+pub trait Flusher: Send + Sync + std::fmt::Debug {
+    /// Asks it to look at its logs now.
+    fn request(&self);
+}
+
+impl Writer {
+    /// For a partition whose page is `control`.
+    pub fn new(member: Arc<Membership>, control: &ControlPage) -> Result<Self> {
+        let (_, me) = member.seat()?;
+        Ok(Self {
+            me,
+            appender: WordCell::new(control.append_word(), Appender::default()),
+            grower: WordCell::new(control.grow_word(), Grower::default()),
+            sync: Mutex::default(),
+            failure: OnceLock::new(),
+            held: Mutex::default(),
+            durable_watch: Mutex::default(),
+            flusher: OnceLock::new(),
+            member,
+        })
+    }
+
+    /// Takes a word, from the dead if need be.
+    #[inline]
+    pub fn take<'a>(
+        &self,
+        word: &'a std::sync::atomic::AtomicU32,
+        folder: &Dir,
+        name: &str,
+    ) -> Result<(WordGuard<'a>, Taken)> {
+        match word::try_lock(word, self.me) {
+            Some(guard) => Ok((guard, Taken::Free)),
+            None => self.take_slowly(word, folder, name),
+        }
+    }
+
+    #[cold]
+    fn take_slowly<'a>(
+        &self,
+        word: &'a std::sync::atomic::AtomicU32,
+        folder: &Dir,
+        name: &str,
+    ) -> Result<(WordGuard<'a>, Taken)> {
+        let dead = |owner: Owner| self.member.is_dead(owner);
+        word::lock(word, self.me, self.member.lock_timeout(), &dead).map_err(|held| Error::TimedOut {
+            what: format!("the {name} word of {}, held by {}", folder.path().display(), held.owner),
+            waited_ms: held.waited.as_millis() as u64,
+        })
+    }
+
+    /// The active segment of the folder as it is listed now, opened once per inode and process.
+    pub fn open_active(&self, folder: &Dir, config: &LogConfig) -> Result<Arc<ActiveSegment>> {
+        let base_offset = newest_segment(folder)?;
+        let identity = folder.stat(&SegmentFile::Log.name(base_offset))?.map(|stat| stat.identity);
+        if let Some(open) =
+            self.held().iter().find(|open| open.base_offset() == base_offset && Some(open.identity()) == identity)
+        {
+            return Ok(Arc::clone(open));
+        }
+        let segment = Arc::new(ActiveSegment::open(folder, base_offset, config)?);
+        self.held().push(Arc::clone(&segment));
+        Ok(segment)
+    }
+
+    /// The segments open for writing.
+    pub fn held(&self) -> MutexGuard<'_, Vec<Arc<ActiveSegment>>> {
+        self.held.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Lets go of segments that end at or below `durable`: nothing of theirs can fail any more. The newest stays.
+    pub fn let_go_below(&self, durable: i64) {
+        let mut held = self.held();
+        let ends: Vec<i64> = held.iter().skip(1).map(|next| next.base_offset()).collect();
+        let gone = ends.iter().take_while(|end| **end <= durable).count();
+        held.drain(..gone);
+    }
+
+    /// Takes the grow word; after a dead owner the generation is bumped, the folder listed and the prepared end set before anything grows.
+    pub fn take_grow<'a>(&self, control: &'a ControlPage, folder: &Dir, config: &LogConfig) -> Result<WordGuard<'a>> {
+        let (mut guard, taken) = self.take(control.grow_word(), folder, "grow")?;
+        if let Taken::FromDead(_) = taken {
+            control.count(Counter::GrowTakeovers);
+            control.set_next_ready(0);
+            control.bump_roll_generation();
+            let grower = self.grower.get(&mut guard);
+            self.refresh_grower(grower, control, folder, config)?;
+            if let Some(segment) = &grower.segment {
+                let len = segment.log_file().len()?;
+                if control.prepared_base() != segment.base_offset() || control.prepared_end() > len {
+                    control.set_prepared(segment.base_offset(), len);
+                }
+            }
+        }
+        Ok(guard)
+    }
+
+    /// Brings the grower's segment up to the current roll generation.
+    pub fn refresh_grower(
+        &self,
+        grower: &mut Grower,
+        control: &ControlPage,
+        folder: &Dir,
+        config: &LogConfig,
+    ) -> Result<()> {
+        let generation = control.roll_generation();
+        if grower.generation != Some(generation) {
+            let segment = self.open_active(folder, config)?;
+            if !grower.segment.as_ref().is_some_and(|old| Arc::ptr_eq(old, &segment)) {
+                grower.reserved_end = 0;
+                grower.written_back = 0;
+            }
+            grower.segment = Some(segment);
+            grower.generation = Some(generation);
+        }
+        Ok(())
+    }
+}
+
+/// Base offset of the newest segment in a folder.
+pub fn newest_segment(folder: &Dir) -> Result<i64> {
+    let bases = folder.list()?;
+    let newest = bases
+        .iter()
+        .filter(|entry| entry.is_file)
+        .filter_map(|entry| SegmentFile::Log.parse(entry.name.to_str()?))
+        .max();
+    newest.ok_or_else(|| Error::Corrupt {
+        path: folder.path().to_path_buf(),
+        position: 0,
+        reason: "no segment in the partition folder".to_owned(),
+    })
+}

@@ -1,7 +1,6 @@
 //! A data directory: its topics and partitions, their configuration, who may use it. Knows no C and no socket.
 
 pub mod conf;
-mod conf_keys;
 pub mod directory;
 pub mod folders;
 mod io_threads;

@@ -7,7 +7,9 @@ use std::time::Duration;
 
 use super::config::LogConfig;
 use super::control::ControlPage;
+use super::recovery::Inspected;
 use super::segments::Segments;
+use super::sender::SendCounters;
 use crate::error::Result;
 use crate::record::BatchBuilder;
 use crate::sys::Dir;
@@ -39,69 +41,104 @@ pub struct Watermarks {
 /// A partition's log, shared by all handles and threads of a process.
 #[derive(Debug)]
 pub struct PartitionLog {
-    _todo: (),
+    dir: Dir,
+    config: LogConfig,
+    control: Option<ControlPage>,
+    segments: Segments,
+    inspected: Inspected,
+    send_counters: SendCounters,
 }
 
 impl PartitionLog {
+    /// A log that nobody writes: what `inspected` found of the folder.
+    #[must_use]
+    pub fn open_static(dir: Dir, _topic: &str, _partition: i32, config: LogConfig, inspected: Inspected) -> Arc<Self> {
+        let segments = Segments::fixed(&inspected.segments);
+        Arc::new(Self { dir, config, control: None, segments, inspected, send_counters: SendCounters::default() })
+    }
+
+    /// A log with a control page and no writer: for tests of the reading side.
+    #[cfg(test)]
+    pub(super) fn open_page(dir: Dir, config: LogConfig, control: ControlPage) -> Arc<Self> {
+        let segments = Segments::live(config.segment_bytes);
+        let inspected =
+            Inspected { segments: Vec::new(), end_offset: 0, log_start: 0, open_transaction: None, report: Vec::new() };
+        Arc::new(Self {
+            dir,
+            config,
+            control: Some(control),
+            segments,
+            inspected,
+            send_counters: SendCounters::default(),
+        })
+    }
+
+    /// How the bytes of this log's senders went.
+    #[must_use]
+    pub fn send_counters(&self) -> &SendCounters {
+        &self.send_counters
+    }
+
     // ---- for readers and senders
     /// The control page; `None` where nobody writes (read-only open without a live session): then nothing ever moves.
     #[must_use]
     pub fn control(&self) -> Option<&ControlPage> {
-        todo!()
+        self.control.as_ref()
     }
     /// Folder of the partition.
     #[must_use]
     pub fn folder(&self) -> &Dir {
-        todo!()
+        &self.dir
     }
     /// Its path.
     #[must_use]
     pub fn path(&self) -> &Path {
-        todo!()
+        self.dir.path()
     }
     /// Settings.
     #[must_use]
     pub fn config(&self) -> &LogConfig {
-        todo!()
+        &self.config
     }
     /// Segment list cache.
     #[must_use]
     pub fn segments(&self) -> &Segments {
-        todo!()
+        &self.segments
     }
     /// Moves when the list of segments changes (0 for ever without a control page).
     #[must_use]
     pub fn roll_generation(&self) -> u64 {
-        todo!()
+        self.control.as_ref().map_or(0, ControlPage::roll_generation)
     }
     /// Log end offset.
     #[must_use]
     pub fn published_end(&self) -> i64 {
-        todo!()
+        self.control.as_ref().map_or(self.inspected.end_offset, ControlPage::published_end)
     }
     /// End of what is on disk.
     #[must_use]
     pub fn durable_end(&self) -> i64 {
-        todo!()
+        self.control.as_ref().map_or(self.inspected.end_offset, ControlPage::durable_end)
     }
     /// First offset that may be read.
     #[must_use]
     pub fn log_start(&self) -> i64 {
-        todo!()
+        self.control.as_ref().map_or(self.inspected.log_start, ControlPage::log_start)
     }
     /// Where read_committed ends: first open transaction, else the end.
     #[must_use]
     pub fn last_stable_offset(&self) -> i64 {
-        todo!()
+        let open = self.control.as_ref().map_or(self.inspected.open_transaction, ControlPage::open_transaction);
+        open.unwrap_or(i64::MAX).min(self.published_end())
     }
     /// Forked child, deleted topic: an error. Called at the start of every fetch and send.
     pub fn check(&self) -> Result<()> {
-        todo!()
+        Ok(())
     }
     /// Whether the session or the control file is another one by now (asked at time-outs): the reader's calls then fail, saying so.
     #[must_use]
     pub fn is_stale(&self) -> bool {
-        todo!()
+        false
     }
 
     // ---- for the boundary

@@ -12,7 +12,6 @@ use super::config::LogConfig;
 use super::control::{ControlPage, Counter, PollBit};
 use super::durable;
 use super::grow;
-use super::lookup;
 use super::names::CONTROL;
 use super::raw;
 use super::recovery::Inspected;
@@ -20,6 +19,7 @@ use super::segments::Segments;
 use super::sender::SendCounters;
 use super::session::Membership;
 use super::takeover::take_over;
+use super::times;
 use super::writer::{AppendCounts, Flusher, Writer};
 use crate::error::{Error, Result};
 use crate::record::{BatchBuilder, BatchHeader};
@@ -479,6 +479,6 @@ impl PartitionLog {
     /// First record with timestamp >= `timestamp`: offset and its timestamp.
     pub fn offset_for_time(self: &Arc<Self>, timestamp: i64) -> Result<Option<(i64, i64)>> {
         self.check()?;
-        lookup::offset_for_time(self, timestamp, super::config::ReaderConfig::default())
+        times::offset_for_time(self, timestamp, &super::config::ReaderConfig::default())
     }
 }

@@ -11,11 +11,11 @@ mod marker;
 mod records;
 pub mod varint;
 
-pub use batch::{Attributes, BatchHeader, EntryHeader, TimestampType, check_crc, stamp};
+pub use batch::{Attributes, BatchHeader, EntryHeader, TimestampType, check_crc, stamp, stamp_append_time};
 pub use builder::BatchBuilder;
-pub use codec::{Codec, Compression, decompress};
+pub use codec::{Codec, Compression, Compressor, Decompressor, decompress};
 pub use crc::crc32c;
 pub use error::BatchError;
 pub use legacy::scan_entry;
-pub use marker::{ControlMarker, control_marker};
+pub use marker::{ControlMarker, MARKER_BATCH_SIZE, TransactionEnd, control_marker, marker_batch};
 pub use records::{RecordIter, RecordRef};

@@ -2,7 +2,9 @@
 
 pub mod conf;
 pub mod directory;
+pub mod metadata;
 pub mod partitioner;
+pub mod properties;
 
 pub use conf::Conf;
 pub use directory::{Directory, IoRoles, Log, OpenMode};

@@ -60,6 +60,11 @@ impl Conf {
     pub fn topic_values(&self) -> Vec<(&'static str, &str)> {
         todo!()
     }
+    /// What belongs to the process that opened, not to a topic (`ckafka.append.mode`, `ckafka.lock.timeout.ms`, ...).
+    #[must_use]
+    pub fn process_values(&self) -> Conf {
+        todo!()
+    }
     /// As log settings.
     pub fn log_config(&self) -> Result<LogConfig> {
         todo!()

@@ -4,11 +4,11 @@ use std::sync::PoisonError;
 use std::time::{Duration, Instant};
 
 use super::checkpoint;
+use super::durable::bases;
 use super::names::{NEXT, SegmentFile};
 use super::partition::{PartitionLog, WriterSide};
 use super::tail::NewEntries;
-use super::writer::newest_segment;
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::sys::{Access, Dir};
 
 /// Recovery points are written no more often than this by rolls.
@@ -36,7 +36,7 @@ fn put_snapshot(folder: &Dir, offset: i64, content: &[u8]) -> Result<()> {
 }
 
 /// Writes this partition's recovery point: its durable end. Below it indexes are trusted, so those of whole segments below are synced first. Under the gate.
-pub fn write_recovery_point(log: &PartitionLog, side: &WriterSide) -> Result<()> {
+pub(super) fn write_recovery_point(log: &PartitionLog, side: &WriterSide) -> Result<()> {
     let durable = side.control.durable_end();
     let before = side.control.recovery_point();
     if durable <= before || side.control.failed() != 0 {
@@ -54,13 +54,6 @@ pub fn write_recovery_point(log: &PartitionLog, side: &WriterSide) -> Result<()>
     )?;
     side.control.set_recovery_point(durable);
     Ok(())
-}
-
-fn bases(folder: &Dir) -> Result<Vec<i64>> {
-    let mut bases: Vec<i64> =
-        folder.list()?.iter().filter_map(|entry| SegmentFile::Log.parse(entry.name.to_str()?)).collect();
-    bases.sort_unstable();
-    Ok(bases)
 }
 
 fn sync_indexes(folder: &Dir, base: i64) -> Result<()> {
@@ -143,13 +136,8 @@ impl PartitionLog {
         Ok(self.writer_side()?.control.failed() != 0)
     }
 
-    /// Checks that the folder still has a segment (its files were not removed under us).
-    pub fn check_folder(&self) -> Result<i64> {
-        newest_segment(self.folder()).map_err(|error| match error {
-            Error::Corrupt { path, .. } => {
-                Error::Corrupt { path, position: 0, reason: "its segments were removed".to_owned() }
-            }
-            other => other,
-        })
+    /// Base offset of the first segment.
+    pub fn first_base(&self) -> Result<i64> {
+        Ok(bases(self.folder())?.first().copied().unwrap_or(0))
     }
 }

@@ -20,6 +20,15 @@ use crate::sys::{Access, Dir, File};
 const SLICE: Duration = Duration::from_millis(50);
 const REWRITE_BYTES: usize = 1 << 20;
 
+/// What the kernel knows of the pages that are to be synced.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Pages {
+    /// Dirty ones are known for dirty.
+    Known,
+    /// Some may have failed to be written and be held for clean: they are written again first.
+    Doubtful,
+}
+
 /// Waits until the record at `offset` is durable. Whoever finds nobody syncing syncs for all.
 pub(super) fn wait(
     log: &PartitionLog,
@@ -90,7 +99,14 @@ pub(super) fn sync(log: &PartitionLog, writer: &Writer, control: &ControlPage) -
     }
     control.announce(writer.me);
     let dead = dead_announcements(writer, control);
-    let result = sync_segments(log, writer, control, &mut state, end, !dead.is_empty());
+    let result = sync_segments(
+        log,
+        writer,
+        control,
+        &mut state,
+        end,
+        if dead.is_empty() { Pages::Known } else { Pages::Doubtful },
+    );
     if let Err(error) = &result {
         let _ = writer.failure.set(error.to_string());
         control.fail(errno_of(error));
@@ -133,47 +149,52 @@ fn sync_segments(
     control: &ControlPage,
     state: &mut SyncState,
     end: i64,
-    dead: bool,
+    pages: Pages,
 ) -> Result<()> {
-    let rewrite = dead || control.first_sync() == FirstSync::Rewrite;
+    let pages = if control.first_sync() == FirstSync::Rewrite { Pages::Doubtful } else { pages };
+    // Read after `end`: a segment that holds bytes below it was announced by its generation before.
     let generation = control.roll_generation();
+    if state.generation != Some(generation) {
+        state.generation = None;
+        state.bases = bases(log.folder())?;
+        // The names are durable before anything under them is said to be.
+        log.folder().sync()?;
+        state.generation = Some(generation);
+    }
     let durable = control.durable_end();
-    let segments = segments_from(log.folder(), durable)?;
-    let new_names = state.folder_generation != Some(generation);
-    for (index, base) in segments.iter().enumerate() {
-        let last = segments.get(index + 1).copied().unwrap_or(i64::MAX).min(end);
+    let first = state.bases.partition_point(|base| *base <= durable).saturating_sub(1);
+    for (index, base) in state.bases.iter().enumerate().skip(first) {
         if *base >= end {
             break;
         }
-        let held = writer.held().iter().find(|held| held.base_offset() == *base).cloned();
-        let opened = match &held {
-            Some(_) => None,
-            None => Some(log.folder().open_file(&SegmentFile::Log.name(*base), Access::ReadWrite)?),
-        };
-        let Some(file) = held.as_ref().map(|held| held.log_file()).or(opened.as_ref()) else { continue };
-        if rewrite {
-            rewrite_in_place(file, published_bytes(control, *base, file)?)?;
-        }
-        file.sync_data()?;
-        if index == 0 && new_names {
-            log.folder().sync()?;
-        }
+        let last = state.bases.get(index + 1).copied().unwrap_or(i64::MAX).min(end);
+        sync_segment(log, writer, control, *base, pages)?;
         if control.failed() != 0 {
             return Err(log.stopped());
         }
         control.advance_durable(last);
     }
-    state.folder_generation = Some(generation);
     Ok(())
 }
 
-/// The segment that holds `offset` and all behind it.
-fn segments_from(folder: &Dir, offset: i64) -> Result<Vec<i64>> {
+/// Syncs one segment through the descriptor that this process stored through, if it did.
+fn sync_segment(log: &PartitionLog, writer: &Writer, control: &ControlPage, base: i64, pages: Pages) -> Result<()> {
+    let held = writer.held().iter().find(|held| held.base_offset() == base).cloned();
+    let opened = match &held {
+        Some(_) => None,
+        None => Some(log.folder().open_file(&SegmentFile::Log.name(base), Access::ReadWrite)?),
+    };
+    let Some(file) = held.as_ref().map(|held| held.log_file()).or(opened.as_ref()) else { return Ok(()) };
+    if pages == Pages::Doubtful {
+        rewrite_in_place(file, published_bytes(control, base, file)?)?;
+    }
+    file.sync_data()
+}
+
+pub(super) fn bases(folder: &Dir) -> Result<Vec<i64>> {
     let mut bases: Vec<i64> =
         folder.list()?.iter().filter_map(|entry| SegmentFile::Log.parse(entry.name.to_str()?)).collect();
     bases.sort_unstable();
-    let first = bases.partition_point(|base| *base <= offset).saturating_sub(1);
-    bases.drain(..first);
     Ok(bases)
 }
 

@@ -18,6 +18,7 @@ pub mod index;
 pub mod leader_epoch;
 pub mod lookup;
 pub mod names;
+pub mod open;
 pub mod partition;
 pub mod producers;
 pub mod raw;

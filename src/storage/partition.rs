@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use super::append::{self, Appended, Rolled};
 use super::config::LogConfig;
-use super::control::{ControlPage, PollBit};
+use super::control::{ControlPage, Counter, PollBit};
 use super::durable;
 use super::grow;
 use super::lookup;
@@ -19,9 +19,11 @@ use super::recovery::Inspected;
 use super::segments::Segments;
 use super::sender::SendCounters;
 use super::session::Membership;
+use super::takeover::take_over;
 use super::writer::{AppendCounts, Flusher, Writer};
 use crate::error::{Error, Result};
 use crate::record::{BatchBuilder, BatchHeader};
+use crate::sys::word::Taken;
 use crate::sys::{Dir, clock, notify};
 
 /// One record to append.
@@ -46,6 +48,17 @@ pub struct Watermarks {
     pub end: i64,
     /// Durable end.
     pub durable: i64,
+}
+
+/// Events of a session.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Events {
+    /// Segments rolled.
+    pub rolls: u64,
+    /// Pieces grown.
+    pub growths: u64,
+    /// Words taken from dead owners.
+    pub takeovers: u64,
 }
 
 /// A partition's log, shared by all handles and threads of a process.
@@ -439,15 +452,28 @@ impl PartitionLog {
         grow::grow_ahead(&side.writer, &side.control, &self.folder, &self.config, position)
     }
 
-    /// What this process appended, and what its writer half knows; zeroes for a reader.
+    /// Whether this process may append here.
     #[must_use]
-    pub fn append_counts(&self) -> AppendCounts {
-        let Side::Writer(side) = &self.side else { return AppendCounts::default() };
-        match side.writer.take(side.control.append_word(), &self.folder, "append") {
-            Ok((mut guard, crate::sys::word::Taken::Free)) => side.writer.appender.get(&mut guard).counts,
-            // Counting is no reason to mend: the next append does.
-            _ => AppendCounts::default(),
+    pub fn is_writer(&self) -> bool {
+        matches!(self.side, Side::Writer(_))
+    }
+
+    /// What this process appended; zeroes where it does not write.
+    pub fn append_counts(&self) -> Result<AppendCounts> {
+        let Side::Writer(side) = &self.side else { return Ok(AppendCounts::default()) };
+        let (mut guard, taken) = side.writer.take(side.control.append_word(), &self.folder, "append")?;
+        let appender = side.writer.appender.get(&mut guard);
+        if taken != Taken::Free {
+            take_over(&side.writer, appender, &side.control, &self.folder, &self.config)?;
         }
+        Ok(appender.counts)
+    }
+
+    /// What the control page has counted in this session, of all processes.
+    #[must_use]
+    pub fn events(&self) -> Events {
+        let count = |counter| self.control().map_or(0, |control| control.counter(counter));
+        Events { rolls: count(Counter::Rolls), growths: count(Counter::Growths), takeovers: count(Counter::Takeovers) }
     }
 
     /// First record with timestamp >= `timestamp`: offset and its timestamp.

@@ -185,7 +185,7 @@ mod tests {
         file.zero(0..4096).unwrap();
         let reader = ReadMap::new(&file, 100).unwrap();
         assert_eq!(reader.slice(0..100).unwrap(), [0; 100]);
-        assert_eq!(reader.slice(100..100).unwrap(), []);
+        assert!(reader.slice(100..100).unwrap().is_empty());
         for range in [0..101, 101..101, 5..4, 0..usize::MAX, usize::MAX..usize::MAX] {
             assert!(reader.slice(range.clone()).is_none(), "{range:?}");
         }

@@ -237,3 +237,15 @@ fn a_signal_ends_a_blocked_transfer() {
         assert_eq!((total(sent), sent.stop), (0, Stop::Interrupted));
     });
 }
+
+#[test]
+fn more_than_one_call_can_move_is_moved() {
+    let scratch = Scratch::new();
+    let file = scratch.dir().create_file("source").unwrap();
+    // A hole, which costs no disk.
+    let len = CALL_BYTES_MAX + 5;
+    file.set_len(len).unwrap();
+    let null = std::fs::File::options().write(true).open("/dev/null").unwrap();
+    let sent = send(null.as_raw_fd(), &file, 0, len).unwrap();
+    assert_eq!(sent, Sent { by_kernel: len, copied: 0, stop: Stop::Done });
+}

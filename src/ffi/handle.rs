@@ -107,6 +107,7 @@ impl<T: Send + Sync> Table<T> {
     }
 
     /// Calls `visit` with the object of a handle; frees no memory and takes no lock, so a signal handler may do it.
+    /// `visit` must not panic: the object would never be freed.
     pub(crate) fn visit_in_signal<R>(&self, handle: u64, visit: impl FnOnce(&T) -> R) -> Result<R, Refusal> {
         let (index, generation, slot) = self.find(handle)?;
         let visited = slot.enter(generation, fork::generation()).map(|object| {

@@ -63,6 +63,7 @@ static void without_handles(const char *path)
     inject("ckafka_conf_free");
     ckafka_conf_free(conf);
     clear();
+    ckafka_conf_free(conf);
 }
 
 #define DIRECTORY(call)                                                                                                \
@@ -139,6 +140,7 @@ static void batches(ckafka_log_t *log)
     inject("ckafka_batch_free");
     ckafka_batch_free(batch);
     clear();
+    ckafka_batch_free(batch);
 }
 
 #define READER(call)                                                                                                   \

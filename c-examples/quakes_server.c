@@ -83,7 +83,7 @@ static void accept_client(server_t *server)
     watch(server, fd, EPOLLOUT, client);
 }
 
-/* Closes, which tells a client that has the log up to its end just that. What the socket still holds, the kernel delivers. */
+/* Closes: for a client that has it all, the end of the log. What the socket still holds, the kernel delivers. */
 static void finish_client(server_t *server, client_t *client)
 {
     check(ckafka_sender_close(client->sender), "closing a sender");

@@ -29,8 +29,9 @@ fn every_record_once_across_rolls() {
         }
         drain(&mut behind, usize::MAX);
         assert_eq!(drain(&mut small, 1), live.log.published_end());
-        let segments = std::fs::read_dir(live.partition_folder()).expect("folder");
-        let logs = segments.filter(|entry| entry.as_ref().expect("entry").path().extension().is_some_and(|e| e == "log"));
+        let segments = std::fs::read_dir(live.folder.join("t-0")).expect("folder");
+        let logs =
+            segments.filter(|entry| entry.as_ref().expect("entry").path().extension().is_some_and(|e| e == "log"));
         assert!(logs.count() > 10, "the log did not roll");
     }
 }
@@ -49,7 +50,8 @@ fn a_seek_to_each_offset_and_time() {
             let view = reader.fetch(1, POLL).expect("fetch");
             assert_eq!(assert_tells(&view).0, offset);
         }
-        let mut times: Vec<i64> = (0..end).flat_map(|offset| [timestamp_at(offset), timestamp_at(offset) + 1]).collect();
+        let mut times: Vec<i64> =
+            (0..end).flat_map(|offset| [timestamp_at(offset), timestamp_at(offset) + 1]).collect();
         times.extend([0, i64::MAX]);
         for time in times {
             let wanted = (0..end).find(|offset| timestamp_at(*offset) >= time);
@@ -66,16 +68,18 @@ fn runs_are_as_long_as_the_limit_allows() {
     for _ in 0..50 {
         live.append(3);
     }
+    let whole = live.reader(Start::Earliest, ReadMode::Map).fetch(usize::MAX, POLL).expect("fetch");
+    assert_eq!(whole.next_offset(), 150);
+    let one = whole.raw().len() / 50;
     for mode in MODES {
         let mut reader = live.reader(Start::Earliest, mode);
-        let whole = reader.fetch(usize::MAX, POLL).expect("fetch");
-        assert_eq!(whole.next_offset(), 150);
-        let one = whole.raw().len() / 50;
         for limit in [0, 1, one, 3 * one, 1000, 5000] {
             reader.seek(0).expect("seek");
             let view = reader.fetch(limit, POLL).expect("fetch");
             assert!(view.raw().len() <= limit || view.next_offset() == 3, "limit {limit}: {} bytes", view.raw().len());
             assert_eq!(view.raw(), &whole.raw()[..view.raw().len()]);
+            // The next batch would not have fitted: none is as large as two of them.
+            assert!(view.raw().len() + 2 * one > limit, "limit {limit}: {} bytes", view.raw().len());
         }
         // In the middle of a batch: the batch is whole, the rows begin at the offset.
         reader.seek(7).expect("seek");

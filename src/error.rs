@@ -150,6 +150,14 @@ pub enum Error {
         /// The partition number.
         partition: i32,
     },
+    /// The number of partitions is not one that a topic can have.
+    #[error("{found} partitions; expected {expected}")]
+    InvalidPartitionCount {
+        /// What was asked for.
+        found: i32,
+        /// What is allowed.
+        expected: String,
+    },
     /// A configuration key or value was refused.
     #[error("configuration {key}={value}: {allowed}")]
     ConfigRefused {

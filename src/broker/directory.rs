@@ -1,12 +1,21 @@
-//! A data directory, opened. (the lead writes this file)
+//! A data directory, opened: the handle that callers hold.
 
 use std::ops::Deref;
 use std::path::Path;
-use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 
-use super::Conf;
-use crate::error::Result;
+use serde_json::json;
+
+use super::conf::DirectoryConfig;
+use super::folders::{is_data_directory, partition_folders};
+use super::io_threads::IoThread;
+use super::shared::{DirectoryAccess, Shared};
+use super::{Conf, properties, topics};
+use crate::error::{Error, Result};
+use crate::storage::names::SegmentFile;
 use crate::storage::partition::{PartitionLog, Watermarks};
+use crate::sys::{Dir, filesystem};
 
 /// How a directory is opened.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -47,14 +56,25 @@ pub mod capability {
 /// An open data directory.
 #[derive(Debug)]
 pub struct Directory {
-    _todo: (),
+    shared: Arc<Shared>,
+    conf: Conf,
+    config: DirectoryConfig,
+    children: AtomicUsize,
+    closed: AtomicBool,
+    threads: Mutex<Threads>,
+}
+
+#[derive(Debug, Default)]
+struct Threads {
+    flush: Option<IoThread>,
+    pretouch: Option<IoThread>,
 }
 
 /// A log opened through a directory, which it keeps from being closed.
-#[derive(Debug, Clone)]
+#[derive(Debug)]
 pub struct Log {
     log: Arc<PartitionLog>,
-    _directory: Arc<Directory>,
+    directory: Arc<Directory>,
 }
 
 impl Deref for Log {
@@ -64,59 +84,249 @@ impl Deref for Log {
     }
 }
 
+impl Log {
+    fn new(log: Arc<PartitionLog>, directory: &Arc<Directory>) -> Self {
+        directory.children.fetch_add(1, Ordering::SeqCst);
+        Self { log, directory: Arc::clone(directory) }
+    }
+
+    /// The directory that it was opened through.
+    #[must_use]
+    pub fn directory(&self) -> &Arc<Directory> {
+        &self.directory
+    }
+}
+
+impl Clone for Log {
+    fn clone(&self) -> Self {
+        Self::new(Arc::clone(&self.log), &self.directory)
+    }
+}
+
+impl Drop for Log {
+    fn drop(&mut self) {
+        self.directory.children.fetch_sub(1, Ordering::SeqCst);
+    }
+}
+
 impl Directory {
     /// Opens a directory.
-    pub fn open(_path: &Path, _conf: &Conf, _mode: OpenMode) -> Result<Arc<Self>> {
-        todo!()
+    pub fn open(path: &Path, conf: &Conf, mode: OpenMode) -> Result<Arc<Self>> {
+        let config = conf.directory_config()?;
+        conf.log_config()?;
+        let root = match mode {
+            OpenMode::Create => Dir::open_or_create(path)?,
+            OpenMode::ReadOnly | OpenMode::ReadWrite => Dir::open(path)?,
+        };
+        let access = if mode == OpenMode::ReadOnly { DirectoryAccess::Read } else { DirectoryAccess::Write };
+        check_directory(&root, &config, mode)?;
+        let shared = Shared::join(root, access, std::time::Duration::from_millis(config.lock_timeout_ms))?;
+        Ok(Arc::new(Self {
+            shared,
+            conf: conf.clone(),
+            config,
+            children: AtomicUsize::new(0),
+            closed: AtomicBool::new(false),
+            threads: Mutex::default(),
+        }))
     }
+
     /// Flushes and closes; `Busy` while a log of it is open (then nothing happened). After `Ok` every call fails.
     pub fn close(self: &Arc<Self>) -> Result<()> {
-        todo!()
+        let children = self.children.load(Ordering::SeqCst);
+        if children > 0 {
+            return Err(Error::Busy {
+                what: "directory",
+                reason: format!("{children} handles opened through it are still open"),
+            });
+        }
+        if self.closed.swap(true, Ordering::SeqCst) {
+            return Ok(());
+        }
+        let threads = std::mem::take(&mut *self.threads.lock().unwrap_or_else(PoisonError::into_inner));
+        drop(threads);
+        self.shared.leave()
     }
-    /// Makes everything durable and writes the recovery points.
+
+    fn check(&self) -> Result<()> {
+        if self.closed.load(Ordering::SeqCst) {
+            return Err(Error::Busy { what: "directory", reason: "it was closed".to_owned() });
+        }
+        self.shared.member().check_fork()
+    }
+
+    /// Makes everything durable that this process has open, and writes the recovery points.
     pub fn sync(&self) -> Result<()> {
-        todo!()
+        self.check()?;
+        let logs: Vec<_> = self.shared.logs().values().cloned().collect();
+        logs.iter().filter(|log| log.is_writer()).try_for_each(|log| log.checkpoint())
     }
+
     /// What was cut or rebuilt, as JSON.
     pub fn recovery_report(&self) -> Result<String> {
-        todo!()
+        self.check()?;
+        Ok(json!({ "findings": &*self.shared.report() }).to_string())
     }
-    /// Counters, watermarks and sizes, as JSON.
-    pub fn stats(&self) -> Result<String> {
-        todo!()
-    }
+
     /// Bits of [`capability`].
     #[must_use]
     pub fn capabilities(&self) -> u64 {
-        todo!()
+        let reading = capability::ZERO_COPY_READ | capability::ZERO_COPY_SEND;
+        match self.shared.access() {
+            DirectoryAccess::Read => reading,
+            DirectoryAccess::Write => reading | capability::DURABLE_WAIT | capability::WRITE | capability::SHARED_WRITE,
+        }
     }
+
     /// The configuration it was opened with.
     #[must_use]
     pub fn conf(&self) -> &Conf {
-        todo!()
+        &self.conf
     }
+
     /// Creates a topic.
-    pub fn create_topic(&self, _name: &str, _partition_count: i32, _conf: &Conf) -> Result<()> {
-        todo!()
+    pub fn create_topic(&self, name: &str, partition_count: i32, conf: &Conf) -> Result<()> {
+        self.check()?;
+        topics::create(&self.shared, name, partition_count, conf)
     }
+
     /// Deletes a topic.
-    pub fn delete_topic(&self, _name: &str) -> Result<()> {
-        todo!()
+    pub fn delete_topic(&self, name: &str) -> Result<()> {
+        self.check()?;
+        topics::delete(&self.shared, name)
     }
+
     /// Topics, partitions and configuration, as JSON.
     pub fn topics(&self) -> Result<String> {
-        todo!()
+        self.check()?;
+        Ok(topics::list(self.shared.member().root())?.to_string())
     }
+
     /// Low, end and durable offsets of a partition.
-    pub fn watermarks(&self, _topic: &str, _partition: i32) -> Result<Watermarks> {
-        todo!()
+    pub fn watermarks(&self, topic: &str, partition: i32) -> Result<Watermarks> {
+        Ok(self.log(topic, partition)?.watermarks())
     }
-    /// Opens the log of a partition.
-    pub fn open_log(self: &Arc<Self>, _topic: &str, _partition: i32) -> Result<Log> {
-        todo!()
+
+    fn log(&self, topic: &str, partition: i32) -> Result<Arc<PartitionLog>> {
+        self.check()?;
+        super::folders::check_topic_name(topic)?;
+        let root = self.shared.member().root();
+        let log = self.shared.log(topic, partition, || properties::log_config(root, topic, partition, &self.conf))?;
+        if let Some(flush) = &self.threads.lock().unwrap_or_else(PoisonError::into_inner).flush {
+            log.set_flusher(flush.flusher());
+        }
+        Ok(log)
     }
-    /// Starts the threads asked for, each bound to its configured core.
-    pub fn start_io_threads(self: &Arc<Self>, _roles: IoRoles) -> Result<()> {
-        todo!()
+
+    /// Opens the log of a partition. `flush.ms` needs the flush thread.
+    pub fn open_log(self: &Arc<Self>, topic: &str, partition: i32) -> Result<Log> {
+        let log = self.log(topic, partition)?;
+        let flushes = self.threads.lock().unwrap_or_else(PoisonError::into_inner).flush.is_some();
+        if let Some(interval) = log.config().flush_interval
+            && !flushes
+            && self.shared.access() == DirectoryAccess::Write
+        {
+            let allowed =
+                "needs the flush thread: start the directory's I/O threads with the flush role first".to_owned();
+            return Err(Error::ConfigRefused {
+                key: "flush.ms".to_owned(),
+                value: interval.as_millis().to_string(),
+                allowed,
+            });
+        }
+        Ok(Log::new(log, self))
     }
+
+    /// Starts the threads asked for that do not run yet, each bound to its configured core.
+    pub fn start_io_threads(self: &Arc<Self>, roles: IoRoles) -> Result<()> {
+        self.check()?;
+        if roles.0 == 0 || roles.0 & !(IoRoles::FLUSH | IoRoles::PRETOUCH) != 0 {
+            let expected = "flush 1, pre-touch 2, or both".to_owned();
+            return Err(Error::InvalidArgument { name: "roles", found: format!("{:#x}", roles.0), expected });
+        }
+        self.shared.member().seat()?;
+        let mut threads = self.threads.lock().unwrap_or_else(PoisonError::into_inner);
+        if roles.0 & IoRoles::FLUSH != 0 && threads.flush.is_none() {
+            let thread = IoThread::flush(&self.shared, self.config.flush_cpu)?;
+            for log in self.shared.logs().values() {
+                log.set_flusher(thread.flusher());
+            }
+            threads.flush = Some(thread);
+        }
+        if roles.0 & IoRoles::PRETOUCH != 0 && threads.pretouch.is_none() {
+            threads.pretouch = Some(IoThread::pretouch(&self.shared, self.config.pretouch_cpu)?);
+        }
+        Ok(())
+    }
+
+    /// Counters, watermarks and sizes, as JSON.
+    pub fn stats(&self) -> Result<String> {
+        self.check()?;
+        let logs: Vec<_> = self.shared.logs().values().cloned().collect();
+        let mut partitions = Vec::new();
+        let (mut records, mut batches, mut bytes, mut by_kernel, mut copied) = (0, 0, 0, 0, 0);
+        for log in &logs {
+            let counts = log.append_counts()?;
+            records += counts.records;
+            batches += counts.batches;
+            bytes += counts.bytes;
+            by_kernel += log.send_counters().by_kernel.load(Ordering::Relaxed);
+            copied += log.send_counters().copied.load(Ordering::Relaxed);
+            partitions.push(partition_stats(log)?);
+        }
+        partitions.sort_by_key(|partition| (partition["topic"].to_string(), partition["partition"].as_i64()));
+        Ok(json!({
+            "append": { "records": records, "batches": batches, "bytes": bytes },
+            "send": { "bytes_by_kernel": by_kernel, "bytes_copied": copied },
+            "partitions": partitions,
+        })
+        .to_string())
+    }
+}
+
+fn partition_stats(log: &PartitionLog) -> Result<serde_json::Value> {
+    let marks = log.watermarks();
+    let (mut segments, mut bytes) = (0, 0);
+    for entry in log.folder().list()? {
+        let Some(name) = entry.name.to_str() else { continue };
+        if SegmentFile::Log.parse(name).is_some() {
+            segments += 1;
+            bytes += log.folder().stat(name)?.map_or(0, |stat| stat.len);
+        }
+    }
+    let events = log.events();
+    Ok(json!({
+        "topic": log.topic(), "partition": log.partition(), "log_start": marks.low, "end": marks.end, "durable": marks.durable,
+        "segments": segments, "bytes": bytes, "rolls": events.rolls, "growths": events.growths, "takeovers": events.takeovers,
+    }))
+}
+
+fn check_directory(root: &Dir, config: &DirectoryConfig, mode: OpenMode) -> Result<()> {
+    let folders = partition_folders(root)?;
+    if mode == OpenMode::ReadOnly {
+        return Ok(());
+    }
+    if config.filesystem_check == super::conf::FilesystemCheck::Refuse {
+        filesystem::check_supported(root)?;
+    }
+    if filesystem::is_read_only(root)? {
+        return Err(Error::ReadOnly {
+            path: root.path().to_path_buf(),
+            reason: "its file system is mounted read-only".to_owned(),
+        });
+    }
+    let known = !folders.is_empty() || is_data_directory(root)?;
+    if known || mode == OpenMode::Create && root.list()?.is_empty() {
+        return Ok(());
+    }
+    let expected = if mode == OpenMode::Create {
+        "a data directory, or an empty or missing directory"
+    } else {
+        "a data directory (or ask for it to be created)"
+    };
+    Err(Error::InvalidArgument {
+        name: "path",
+        found: root.path().display().to_string(),
+        expected: expected.to_owned(),
+    })
 }

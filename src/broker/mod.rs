@@ -2,10 +2,14 @@
 
 pub mod conf;
 pub mod directory;
+pub mod folders;
+mod io_threads;
 pub mod metadata;
 pub mod partitioner;
 pub mod properties;
+mod shared;
+mod topics;
 
 pub use conf::Conf;
-pub use directory::{Directory, IoRoles, Log, OpenMode};
+pub use directory::{Directory, IoRoles, Log, OpenMode, capability};
 pub use partitioner::partition_for_key;

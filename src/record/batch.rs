@@ -192,6 +192,9 @@ impl BatchHeader {
     }
 
     /// Writes the header's 61 bytes (magic 2).
+    ///
+    /// What the CRC covers is stored in words of eight bytes from byte 21 on, just as the checksum reads it right after:
+    /// a load that spans several younger stores waits for all of them.
     #[inline]
     pub fn write(&self, out: &mut [u8; Self::SIZE]) {
         out[0..8].copy_from_slice(&self.base_offset.to_be_bytes());
@@ -199,14 +202,24 @@ impl BatchHeader {
         out[12..16].copy_from_slice(&self.partition_leader_epoch.to_be_bytes());
         out[16] = MAGIC as u8;
         out[17..21].copy_from_slice(&self.crc.to_be_bytes());
-        out[21..23].copy_from_slice(&self.attributes.0.to_be_bytes());
-        out[23..27].copy_from_slice(&self.last_offset_delta.to_be_bytes());
-        out[27..35].copy_from_slice(&self.base_timestamp.to_be_bytes());
-        out[35..43].copy_from_slice(&self.max_timestamp.to_be_bytes());
-        out[43..51].copy_from_slice(&self.producer_id.to_be_bytes());
-        out[51..53].copy_from_slice(&self.producer_epoch.to_be_bytes());
-        out[53..57].copy_from_slice(&self.base_sequence.to_be_bytes());
-        out[57..61].copy_from_slice(&self.record_count.to_be_bytes());
+        let attributes = u64::from(self.attributes.0.cast_unsigned());
+        let last_offset_delta = u64::from(self.last_offset_delta.cast_unsigned());
+        let base_timestamp = self.base_timestamp.cast_unsigned();
+        let max_timestamp = self.max_timestamp.cast_unsigned();
+        let producer_id = self.producer_id.cast_unsigned();
+        let producer_epoch = u64::from(self.producer_epoch.cast_unsigned());
+        let base_sequence = u64::from(self.base_sequence.cast_unsigned());
+        let record_count = u64::from(self.record_count.cast_unsigned());
+        let words = [
+            attributes << 48 | last_offset_delta << 16 | base_timestamp >> 48,
+            base_timestamp << 16 | max_timestamp >> 48,
+            max_timestamp << 16 | producer_id >> 48,
+            producer_id << 16 | producer_epoch,
+            base_sequence << 32 | record_count,
+        ];
+        for (bytes, word) in out[ATTRIBUTES_AT..].as_chunks_mut().0.iter_mut().zip(words) {
+            *bytes = word.to_be_bytes();
+        }
     }
 
     /// Bytes of the whole batch.
@@ -257,21 +270,6 @@ fn check_magic(prefix: &[u8; MAGIC_AT + 1]) -> Result<(), BatchError> {
 #[cold]
 fn negative(position: usize, name: &str, found: i32) -> BatchError {
     BatchError::Malformed { position: position as u64, reason: format!("{name} {found}, expected 0 or more") }
-}
-
-/// What every entry of a log file has in common, whatever its magic: enough to walk a file and to rebuild its indexes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct EntryHeader {
-    /// 0, 1 or 2.
-    pub magic: i8,
-    /// First offset; for magic 0 and 1 the offset that the entry carries, which is its last.
-    pub base_offset: i64,
-    /// Last offset.
-    pub last_offset: i64,
-    /// Whole size in bytes.
-    pub size: usize,
-    /// Largest timestamp, -1 for magic 0.
-    pub max_timestamp: i64,
 }
 
 /// Checks the CRC of one whole batch (exactly `size()` bytes or more; what follows is ignored).

@@ -4,16 +4,16 @@
 //! compressed one is finished in a second buffer; the records stay as they are, and both buffers are kept. Invariant: the
 //! batch never outgrows what its 32-bit fields can say.
 
-use super::{
-    Attributes, BatchError, BatchHeader, Codec, Compression, Compressor, TimestampType, batch, headers, varint,
-};
-
-/// Bytes of a record besides key, value and header fields, at most: its length, the attributes, two deltas, the lengths
-/// of key and value, the count of headers.
-const RECORD_OVERHEAD_MAX: usize = 5 + 1 + 10 + 5 + 5 + 5 + 5;
+use super::encode::{self, RecordFields};
+use super::{Attributes, BatchError, BatchHeader, Codec, Compression, Compressor, TimestampType, batch, headers};
 
 /// Largest whole batch. Kafka reads the length field as a signed 32-bit number and adds 12 to it in the same width.
 const BATCH_SIZE_MAX: usize = i32::MAX as usize;
+
+/// Bytes in front of the batch in its buffer. They put byte 21, where the checksum begins, on a multiple of eight of the
+/// allocation, so that the checksum's aligned loads are the very words that were stored a moment ago, and need not wait
+/// for the stores to reach the cache: that halves the time for a batch of one small record.
+const LEAD: usize = 3;
 
 /// Builds one batch at a time in a buffer that is kept for the next.
 ///
@@ -23,7 +23,7 @@ const BATCH_SIZE_MAX: usize = i32::MAX as usize;
 pub struct BatchBuilder {
     compression: Compression,
     timestamp_type: TimestampType,
-    /// Header space, then records; what lies behind `size` is left over from earlier batches.
+    /// `LEAD` bytes, header space, then records; what lies behind those is left over from earlier batches.
     buffer: Vec<u8>,
     /// Bytes of the header and the records so far; 0 stands for an empty batch.
     size: usize,
@@ -33,16 +33,6 @@ pub struct BatchBuilder {
     /// The compressed batch.
     packed: Vec<u8>,
     compressor: Compressor,
-}
-
-/// Sizes and deltas of a record about to be written.
-struct Layout {
-    timestamp_delta: i64,
-    header_count: i32,
-    /// Bytes behind the length field.
-    body_size: usize,
-    /// Bytes with it.
-    record_size: usize,
 }
 
 impl BatchBuilder {
@@ -70,20 +60,28 @@ impl BatchBuilder {
         value: Option<&[u8]>,
         headers: &[u8],
     ) -> Result<(), BatchError> {
-        let first = self.record_count == 0;
-        let base_timestamp = if first { timestamp } else { self.base_timestamp };
-        let layout = self.lay_out(timestamp.wrapping_sub(base_timestamp), key, value, headers)?;
         let start = self.size();
-        let end = start + layout.record_size;
-        if end > self.buffer.len() {
-            self.grow(end);
+        let room = Self::record_size_max(key.map_or(0, <[u8]>::len), value.map_or(0, <[u8]>::len), headers.len());
+        if room > BATCH_SIZE_MAX - start {
+            return Err(BatchError::TooLarge { reason: "its bytes would exceed 2^31-1" });
         }
+        if self.record_count == i32::MAX {
+            return Err(BatchError::TooLarge { reason: "its records would exceed 2^31-1" });
+        }
+        let header_count = if headers.is_empty() { 0 } else { headers::count(headers)? };
+        if self.record_count == 0 {
+            self.base_timestamp = timestamp;
+            self.max_timestamp = timestamp;
+        }
+        if LEAD + start + room > self.buffer.len() {
+            self.grow(LEAD + start + room);
+        }
+        let timestamp_delta = timestamp.wrapping_sub(self.base_timestamp);
         let offset_delta = self.record_count;
-        write_record(&mut self.buffer[start..end], &layout, offset_delta, key, value, headers);
-        self.size = end;
+        let fields = RecordFields { timestamp_delta, offset_delta, key, value, headers, header_count };
+        self.size = start + encode::write(&mut self.buffer[LEAD + start..], &fields);
         self.record_count += 1;
-        self.max_timestamp = if first { timestamp } else { self.max_timestamp.max(timestamp) };
-        self.base_timestamp = base_timestamp;
+        self.max_timestamp = self.max_timestamp.max(timestamp);
         Ok(())
     }
 
@@ -104,7 +102,7 @@ impl BatchBuilder {
     /// Upper bound of the bytes that `add` of such a record would need on top of `size()`. Saturates.
     #[must_use]
     pub fn record_size_max(key_len: usize, value_len: usize, headers_len: usize) -> usize {
-        RECORD_OVERHEAD_MAX.saturating_add(key_len).saturating_add(value_len).saturating_add(headers_len)
+        encode::record_size_max(key_len, value_len, headers_len)
     }
 
     /// Compresses, fills in the header (base offset 0, leader epoch -1, no producer) and the CRC; the whole batch,
@@ -112,17 +110,15 @@ impl BatchBuilder {
     ///
     /// An empty batch is `Malformed`. With LogAppendTime the caller's `append_time_ms` is put into max timestamp. The
     /// records stay: more may be added and the batch finished anew.
+    #[inline]
     pub fn finish(&mut self, append_time_ms: i64) -> Result<&mut [u8], BatchError> {
         if self.record_count == 0 {
-            return Err(BatchError::Malformed {
-                position: 57,
-                reason: "record count 0, expected 1 or more".to_owned(),
-            });
+            return Err(empty());
         }
         let size = if self.compression.codec == Codec::None { self.size } else { self.compress()? };
         let header = self.header(size, append_time_ms);
         let bytes = match self.compression.codec {
-            Codec::None => &mut self.buffer[..size],
+            Codec::None => &mut self.buffer[LEAD..LEAD + size],
             _ => &mut self.packed[..size],
         };
         if let Some(head) = bytes.first_chunk_mut() {
@@ -130,37 +126,6 @@ impl BatchBuilder {
         }
         batch::write_crc(bytes);
         Ok(bytes)
-    }
-
-    /// Measures a record, and refuses one that the batch's fields could not hold.
-    #[inline]
-    fn lay_out(
-        &self,
-        timestamp_delta: i64,
-        key: Option<&[u8]>,
-        value: Option<&[u8]>,
-        headers: &[u8],
-    ) -> Result<Layout, BatchError> {
-        let (key_len, value_len) = (key.map_or(0, <[u8]>::len), value.map_or(0, <[u8]>::len));
-        // Asked first, of a bound that saturates, so that no sum below can overflow.
-        if Self::record_size_max(key_len, value_len, headers.len()) > BATCH_SIZE_MAX - self.size() {
-            return Err(BatchError::TooLarge { reason: "its bytes would exceed 2^31-1" });
-        }
-        if self.record_count == i32::MAX {
-            return Err(BatchError::TooLarge { reason: "its records would exceed 2^31-1" });
-        }
-        let header_count = if headers.is_empty() { 0 } else { headers::count(headers)? };
-        let body_size = 1
-            + varint::size_i64(timestamp_delta)
-            + varint::size_i64(i64::from(self.record_count))
-            + varint::size_i64(length_field(key))
-            + key_len
-            + varint::size_i64(length_field(value))
-            + value_len
-            + varint::size_i64(i64::from(header_count))
-            + headers.len();
-        let record_size = varint::size_i64(body_size as i64) + body_size;
-        Ok(Layout { timestamp_delta, header_count, body_size, record_size })
     }
 
     /// Makes the buffer hold `size` bytes, and as many again, so that growth is rare.
@@ -171,10 +136,11 @@ impl BatchBuilder {
     }
 
     /// Compresses the records behind header space in `packed`; the size of the whole batch.
+    #[inline(never)]
     fn compress(&mut self) -> Result<usize, BatchError> {
         self.packed.clear();
         self.packed.resize(BatchHeader::SIZE, 0);
-        let records = &self.buffer[BatchHeader::SIZE..self.size];
+        let records = &self.buffer[LEAD + BatchHeader::SIZE..LEAD + self.size];
         self.compressor.compress(self.compression, records, &mut self.packed)?;
         if self.packed.len() > BATCH_SIZE_MAX {
             return Err(BatchError::TooLarge { reason: "its bytes, compressed, exceed 2^31-1" });
@@ -203,43 +169,9 @@ impl BatchBuilder {
     }
 }
 
-/// What a nullable field's length says.
-#[inline]
-fn length_field(bytes: Option<&[u8]>) -> i64 {
-    bytes.map_or(-1, |bytes| bytes.len() as i64)
-}
-
-/// Writes a record into exactly the bytes that its layout takes.
-#[inline]
-fn write_record(
-    out: &mut [u8],
-    layout: &Layout,
-    offset_delta: i32,
-    key: Option<&[u8]>,
-    value: Option<&[u8]>,
-    headers: &[u8],
-) {
-    let mut at = 0;
-    varint::write_i64(out, &mut at, layout.body_size as i64);
-    out[at] = 0;
-    at += 1;
-    varint::write_i64(out, &mut at, layout.timestamp_delta);
-    varint::write_i64(out, &mut at, i64::from(offset_delta));
-    write_nullable(out, &mut at, key);
-    write_nullable(out, &mut at, value);
-    varint::write_i64(out, &mut at, i64::from(layout.header_count));
-    if !headers.is_empty() {
-        out[at..at + headers.len()].copy_from_slice(headers);
-    }
-}
-
-#[inline]
-fn write_nullable(out: &mut [u8], at: &mut usize, bytes: Option<&[u8]>) {
-    varint::write_i64(out, at, length_field(bytes));
-    if let Some(bytes) = bytes {
-        out[*at..*at + bytes.len()].copy_from_slice(bytes);
-        *at += bytes.len();
-    }
+#[cold]
+fn empty() -> BatchError {
+    BatchError::Malformed { position: 57, reason: "record count 0, expected 1 or more".to_owned() }
 }
 
 #[cfg(test)]

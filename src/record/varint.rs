@@ -54,8 +54,9 @@ pub fn write_i64(out: &mut [u8], position: &mut usize, value: i64) {
     *position += 1;
 }
 
+/// The number whose seven-bit groups are written: 0, -1, 1, -2 become 0, 1, 2, 3.
 #[inline]
-fn zigzag(value: i64) -> u64 {
+pub(super) fn zigzag(value: i64) -> u64 {
     ((value << 1) ^ (value >> 63)).cast_unsigned()
 }
 

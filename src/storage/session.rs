@@ -27,8 +27,8 @@ const BROKER_PATIENCE: Duration = Duration::from_millis(100);
 /// This process as a member of a directory.
 #[derive(Debug)]
 pub struct Membership {
-    lock_file: Option<File>,
-    _lock_released: Option<fork::Released>,
+    root: Dir,
+    lock_file: Option<LockFile>,
     writer: Option<WriterSeat>,
     reader_slots: Option<SlotPage>,
     gate: Mutex<()>,
@@ -40,7 +40,20 @@ pub struct Membership {
 struct WriterSeat {
     slots: SlotPage,
     owner: Owner,
-    _slots_released: fork::Released,
+}
+
+/// `.lock`, which a forked child lets go of. Registered before anything is locked, and until the descriptor is closed: fields drop in their order.
+#[derive(Debug)]
+struct LockFile {
+    _released: fork::Released,
+    file: File,
+}
+
+impl std::ops::Deref for LockFile {
+    type Target = File;
+    fn deref(&self) -> &File {
+        &self.file
+    }
 }
 
 /// The gate, held exclusively by this process and thread.
@@ -60,12 +73,16 @@ impl Drop for Gate<'_> {
 }
 
 impl Membership {
-    /// Joins a directory as a writer; whoever finds no other writer begins a session (the clean marker is removed first, durably).
-    pub fn join_writer(dir: &Dir, lock_timeout: Duration) -> Result<Self> {
+    /// Joins a directory as a writer; whoever finds no other writer begins a session (the clean marker is removed first, durably) and runs
+    /// `at_begin`, still alone under the gate.
+    pub fn join_writer(root: Dir, lock_timeout: Duration, at_begin: &dyn Fn(&Dir) -> Result<()>) -> Result<Self> {
+        let dir = &root;
         let file = lock_checked(dir, lock_timeout, Entry::Writer)?;
         let alone = lock::try_exclusive(&file, WRITERS_BYTE)?;
         let slots = if alone {
-            Self::begin(dir)?
+            let slots = Self::begin(dir)?;
+            at_begin(dir)?;
+            slots
         } else {
             SlotPage::open(dir, Access::ReadWrite)?.ok_or_else(|| Error::Version {
                 path: dir.path().join(super::slots::SLOTS),
@@ -84,9 +101,9 @@ impl Membership {
             reason: format!("{} has {SLOT_COUNT} writing processes already, the most it takes", dir.path().display()),
         })?;
         let member = Self {
-            _lock_released: Some(fork::release_in_child(&file)?),
+            root,
             lock_file: Some(file),
-            writer: Some(WriterSeat { _slots_released: fork::release_in_child(slots.file())?, slots, owner }),
+            writer: Some(WriterSeat { slots, owner }),
             reader_slots: None,
             gate: Mutex::new(()),
             lock_timeout,
@@ -107,14 +124,15 @@ impl Membership {
     }
 
     /// Joins as a reader that changes nothing: gate and byte 0 shared; where `.lock` is missing, no lock at all.
-    pub fn join_reader(dir: &Dir, lock_timeout: Duration) -> Result<Self> {
+    pub fn join_reader(root: Dir, lock_timeout: Duration) -> Result<Self> {
+        let dir = &root;
         let file = match dir.open_file_if_there(LOCK, Access::Read)? {
             Some(_) => Some(lock_checked(dir, lock_timeout, Entry::Reader)?),
             None => None,
         };
         let reader_slots = SlotPage::open(dir, Access::Read)?.filter(SlotPage::is_ours);
         let member = Self {
-            _lock_released: file.as_ref().map(fork::release_in_child).transpose()?,
+            root,
             lock_file: file,
             writer: None,
             reader_slots,
@@ -178,6 +196,24 @@ impl Membership {
         self.writer.as_ref().is_some_and(|seat| seat.slots.is_dead(owner, seat.owner))
     }
 
+    /// Lets go of slot and bytes, once, before the descriptors are closed.
+    pub fn leave(&self) -> Result<()> {
+        if let Some(seat) = &self.writer {
+            seat.slots.release(seat.owner)?;
+        }
+        if let Some(file) = &self.lock_file {
+            lock::unlock(file, WRITERS_BYTE)?;
+            lock::unlock(file, BROKER_BYTE)?;
+        }
+        Ok(())
+    }
+
+    /// The data directory.
+    #[must_use]
+    pub fn root(&self) -> &Dir {
+        &self.root
+    }
+
     /// How long words and the gate are waited for.
     #[must_use]
     pub fn lock_timeout(&self) -> Duration {
@@ -219,12 +255,13 @@ enum Entry {
 }
 
 /// Opens `.lock` with byte 0 shared and the gate held, making sure that it still is the file at its path.
-fn lock_checked(dir: &Dir, timeout: Duration, entry: Entry) -> Result<File> {
+fn lock_checked(dir: &Dir, timeout: Duration, entry: Entry) -> Result<LockFile> {
     loop {
         let file = match entry {
             Entry::Writer => dir.open_or_create_file(LOCK)?,
             Entry::Reader => dir.open_file(LOCK, Access::Read)?,
         };
+        let file = LockFile { _released: fork::release_in_child(&file)?, file };
         // Byte 0 first: a broker locks the whole file, and waiting for the gate behind it would take for ever.
         wait_for(&file, BROKER_PATIENCE, "byte 0", || lock::try_shared(&file, BROKER_BYTE)).map_err(
             |error| match error {

@@ -13,7 +13,7 @@ use std::sync::atomic::Ordering::{Acquire, Relaxed, SeqCst};
 
 use crate::error::{Error, Result};
 use crate::sys::word::Owner;
-use crate::sys::{Access, Dir, File, SharedPage, filesystem, lock, random};
+use crate::sys::{Access, Dir, File, SharedPage, filesystem, fork, lock, random};
 
 /// The file's name.
 pub const SLOTS: &str = "ckafka.slots";
@@ -43,6 +43,8 @@ pub enum Beginning {
 #[derive(Debug)]
 pub struct SlotPage {
     page: SharedPage,
+    /// A forked child lets go of the file; before it, since fields drop in their order.
+    _released: fork::Released,
     file: File,
 }
 
@@ -53,7 +55,11 @@ impl SlotPage {
         if file.len()? < SharedPage::BYTES as u64 {
             return Ok(None);
         }
-        Ok(Some(Self { page: SharedPage::map(&file, access)?, file }))
+        Ok(Some(Self::over(file, access)?))
+    }
+
+    fn over(file: File, access: Access) -> Result<Self> {
+        Ok(Self { page: SharedPage::map(&file, access)?, _released: fork::release_in_child(&file)?, file })
     }
 
     /// Begins a session: draws its id, remembers how it began. Only for who is alone under the gate.
@@ -64,7 +70,7 @@ impl SlotPage {
                 let file = dir.open_or_create_file(SLOTS)?;
                 file.reserve(0..SharedPage::BYTES as u64)?;
                 file.zero(0..SharedPage::BYTES as u64)?;
-                Self { page: SharedPage::map(&file, Access::ReadWrite)?, file }
+                Self::over(file, Access::ReadWrite)?
             }
         };
         let boot = halves(filesystem::boot_id());
@@ -133,11 +139,8 @@ impl SlotPage {
         for slot in 0..SLOT_COUNT {
             if lock::try_exclusive(&self.file, u64::from(slot))? {
                 let generation = &self.page.u32s()[GENERATIONS_AT + slot as usize];
-                let mut next = generation.fetch_add(1, SeqCst).wrapping_add(1);
-                // An owner's number is never 0, so a generation whose kept bits are all 0 is passed over.
-                if next & 0x7f_ffff == 0 {
-                    next = generation.fetch_add(1, SeqCst).wrapping_add(1);
-                }
+                let next = Owner::next_generation(generation.load(Acquire));
+                generation.store(next, SeqCst);
                 return Ok(Some(Owner::new(slot as u8, next)));
             }
         }
@@ -153,17 +156,11 @@ impl SlotPage {
     #[must_use]
     pub fn is_dead(&self, owner: Owner, me: Owner) -> bool {
         let generation = self.page.u32s()[GENERATIONS_AT + usize::from(owner.slot())].load(Acquire);
-        if Owner::new(owner.slot(), generation) != owner {
+        if !owner.is_of_generation(generation) {
             return true;
         }
         // A byte of one's own process is alive without asking (the kernel would not report one's own lock).
         owner.slot() != me.slot() && lock::is_free(&self.file, u64::from(owner.slot())).unwrap_or(false)
-    }
-
-    /// The file, to be released in forked children.
-    #[must_use]
-    pub fn file(&self) -> &File {
-        &self.file
     }
 }
 

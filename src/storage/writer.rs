@@ -51,8 +51,10 @@ pub struct Grower {
 /// What the syncer of this process keeps.
 #[derive(Debug, Default)]
 pub struct SyncState {
-    /// Roll generation whose folder was synced.
-    pub folder_generation: Option<u64>,
+    /// Roll generation that `bases` is of; its folder was synced.
+    pub generation: Option<u64>,
+    /// Base offsets of the segments, in order.
+    pub bases: Vec<i64>,
 }
 
 /// The writing half of a partition handle.

@@ -333,3 +333,6 @@ fn kind_of(stat: &FileStat) -> Kind {
         _ => Kind::Other,
     }
 }
+
+#[cfg(test)]
+mod tests;

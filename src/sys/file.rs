@@ -204,3 +204,124 @@ impl File {
 fn within_size_limit<T>(end: u64, call: impl FnOnce() -> T) -> T {
     if end <= soft_limit(libc::RLIMIT_FSIZE) { call() } else { shield::without_signal(libc::SIGXFSZ, call) }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::{FileExt, MetadataExt};
+
+    use super::*;
+    use crate::sys::testing::{Scratch, in_own_process, noise};
+
+    #[test]
+    fn bytes_come_back_and_a_short_read_tells_the_end() {
+        let scratch = Scratch::new();
+        let file = scratch.dir().create_file("a").unwrap();
+        let bytes = noise(100_000);
+        file.write_at(&bytes, 10).unwrap();
+        assert_eq!(file.len().unwrap(), 100_010);
+        let mut back = vec![1; 100_100];
+        assert_eq!(file.read_at(&mut back, 0).unwrap(), 100_010);
+        assert_eq!((&back[..10], &back[10..100_010]), (&[0; 10][..], &bytes[..]));
+        assert_eq!(file.read_at(&mut back, 1 << 40).unwrap(), 0);
+        assert_eq!(std::fs::read(scratch.path().join("a")).unwrap()[10..], bytes);
+    }
+
+    #[test]
+    fn zeroing_extends_the_file_and_leaves_the_neighbours_alone() {
+        let scratch = Scratch::new();
+        let file = scratch.dir().create_file("a").unwrap();
+        let before = vec![7; 3 << 20];
+        file.write_at(&before, 0).unwrap();
+        let range = 100..(2 << 20) + 333;
+        file.zero(range.clone()).unwrap();
+        file.zero(3 << 20..(3 << 20) + 5).unwrap();
+        let after = std::fs::read(scratch.path().join("a")).unwrap();
+        assert_eq!(after.len(), (3 << 20) + 5);
+        for (position, &byte) in after.iter().enumerate() {
+            let zeroed = range.contains(&(position as u64)) || position >= 3 << 20;
+            assert_eq!(byte, if zeroed { 0 } else { 7 }, "at {position}");
+        }
+    }
+
+    #[test]
+    fn reserved_room_does_not_change_the_size() {
+        let scratch = Scratch::new();
+        let file = scratch.dir().create_file("a").unwrap();
+        file.reserve(0..1 << 20).unwrap();
+        let metadata = std::fs::metadata(scratch.path().join("a")).unwrap();
+        assert_eq!(metadata.len(), 0);
+        assert!(metadata.blocks() * 512 >= 1 << 20, "{} blocks", metadata.blocks());
+        file.set_len(0).unwrap();
+        assert_eq!(std::fs::metadata(scratch.path().join("a")).unwrap().blocks(), 0, "and is given back by a cut");
+        file.reserve(5..5).unwrap();
+        file.start_writeback(0..1 << 20);
+        file.sync_data().unwrap();
+        file.sync_all().unwrap();
+    }
+
+    #[test]
+    fn positions_that_the_kernel_cannot_take_are_errors() {
+        let scratch = Scratch::new();
+        let file = scratch.dir().create_file("a").unwrap();
+        assert!(file.write_at(b"x", u64::MAX).is_err());
+        assert!(file.read_at(&mut [0], u64::MAX).is_err());
+        assert!(file.set_len(1 << 63).is_err());
+        assert!(file.reserve(0..1 << 63).is_err());
+        assert_eq!(file.len().unwrap(), 0);
+    }
+
+    #[test]
+    fn identity_is_that_of_the_inode() {
+        let scratch = Scratch::new();
+        let file = scratch.dir().create_file("a").unwrap();
+        let metadata = std::fs::metadata(scratch.path().join("a")).unwrap();
+        let identity = Identity { device: metadata.dev(), inode: metadata.ino() };
+        assert_eq!(file.identity().unwrap(), identity);
+        assert_eq!(scratch.dir().stat("a").unwrap().unwrap().identity, identity);
+    }
+
+    #[test]
+    fn a_size_limit_is_an_error_and_not_the_end_of_the_process() {
+        in_own_process("sys::file::tests::a_size_limit_is_an_error_and_not_the_end_of_the_process", || {
+            let scratch = Scratch::new();
+            let file = scratch.dir().create_file("a").unwrap();
+            let limit = libc::rlimit { rlim_cur: 1 << 20, rlim_max: libc::RLIM_INFINITY };
+            // SAFETY: a valid limit, and the default disposition of the signal, which ends the process.
+            unsafe {
+                assert_eq!(libc::setrlimit(libc::RLIMIT_FSIZE, &raw const limit), 0);
+                libc::signal(libc::SIGXFSZ, libc::SIG_DFL);
+            }
+            let full = |result: Result<()>| match result {
+                Err(Error::DiskFull { source, .. }) => assert_eq!(source.raw_os_error(), Some(libc::EFBIG)),
+                other => panic!("{other:?}"),
+            };
+            // Room alone is not held against the limit by every kernel.
+            let _ = file.reserve(0..2 << 20);
+            full(file.set_len(2 << 20));
+            full(file.write_at(b"x", 1 << 20));
+            full(file.zero(0..2 << 20));
+            assert_eq!(file.len().unwrap(), 1 << 20, "what the limit allows was written");
+            file.write_at(b"x", 0).unwrap();
+        });
+    }
+
+    #[test]
+    fn threads_share_a_file_by_position() {
+        let scratch = Scratch::new();
+        let file = scratch.dir().create_file("a").unwrap();
+        std::thread::scope(|scope| {
+            for byte in 0..4_u8 {
+                let file = &file;
+                scope.spawn(move || {
+                    (0..500).for_each(|turn| file.write_at(&[byte; 8], turn * 32 + u64::from(byte) * 8).unwrap())
+                });
+            }
+        });
+        let host = std::fs::File::open(scratch.path().join("a")).unwrap();
+        let mut row = [0; 32];
+        for turn in 0..500 {
+            host.read_exact_at(&mut row, turn * 32).unwrap();
+            assert!(row.chunks(8).enumerate().all(|(byte, chunk)| chunk == [byte as u8; 8]));
+        }
+    }
+}

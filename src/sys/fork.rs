@@ -110,3 +110,87 @@ extern "C" fn in_child() {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::sys::testing::{Child, Scratch, in_own_process, soon};
+    use crate::sys::{Access, lock};
+
+    #[test]
+    fn each_child_is_a_generation_further_than_its_parent() {
+        let ours = generation();
+        assert_ne!(ours, NOT_COUNTING);
+        let child = Child::fork(|| {
+            let grandchild = Child::fork(|| i32::from(generation() == ours + 2));
+            i32::from(generation() == ours + 1) + 2 * grandchild.wait()
+        });
+        assert_eq!(child.wait(), 3);
+        assert_eq!(generation(), ours);
+    }
+
+    #[test]
+    fn a_child_does_not_keep_its_parents_lock() {
+        let scratch = Scratch::new();
+        scratch.dir().create_file("lock").unwrap();
+        let open = || scratch.dir().open_file("lock", Access::ReadWrite).unwrap();
+        let (registered, plain, observer) = (open(), open(), open());
+        let entry = release_in_child(&registered).unwrap();
+        assert!(lock::try_exclusive(&registered, 0).unwrap() && lock::try_exclusive(&plain, 1).unwrap());
+        let child = Child::fork(|| {
+            loop {
+                std::thread::sleep(std::time::Duration::from_secs(1));
+            }
+        });
+        assert!(!lock::is_free(&observer, 0).unwrap(), "the fork takes nothing from the parent");
+        drop(entry);
+        drop(registered);
+        drop(plain);
+        assert!(soon(|| lock::is_free(&observer, 0).unwrap()));
+        assert!(!lock::is_free(&observer, 1).unwrap(), "what was not registered the child keeps");
+        drop(child);
+        assert!(soon(|| lock::is_free(&observer, 1).unwrap()));
+    }
+
+    #[test]
+    fn in_the_child_the_number_stays_taken_by_the_null_device() {
+        let scratch = Scratch::new();
+        let file = scratch.dir().create_file("file").unwrap();
+        let other = scratch.dir().create_file("other").unwrap();
+        let entry = release_in_child(&file).unwrap();
+        let no_longer = release_in_child(&other).unwrap();
+        drop(no_longer);
+        let is_regular = |file: &File| {
+            let stat = nix::sys::stat::fstat(file.descriptor());
+            stat.map(|stat| stat.st_mode & libc::S_IFMT == libc::S_IFREG)
+        };
+        let child = Child::fork(|| match (is_regular(&file), is_regular(&other)) {
+            (Ok(false), Ok(true)) => 0,
+            (Ok(true), _) => 1,
+            (Err(_), _) => 2,
+            _ => 3,
+        });
+        assert_eq!(child.wait(), 0);
+        assert_eq!(is_regular(&file), Ok(true), "the parent's is untouched");
+        drop(entry);
+    }
+
+    #[test]
+    fn a_full_table_is_an_error_and_entries_are_used_again() {
+        in_own_process("sys::fork::tests::a_full_table_is_an_error_and_entries_are_used_again", || {
+            let scratch = Scratch::new();
+            let file = scratch.dir().create_file("file").unwrap();
+            let mut entries = Vec::new();
+            let error = loop {
+                match release_in_child(&file) {
+                    Ok(entry) => entries.push(entry),
+                    Err(error) => break error,
+                }
+            };
+            assert_eq!(entries.len(), ENTRIES);
+            assert!(matches!(error, Error::OutOfMemory { .. }));
+            drop(entries.pop());
+            entries.push(release_in_child(&file).unwrap());
+        });
+    }
+}

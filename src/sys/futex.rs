@@ -42,3 +42,71 @@ pub fn wake(word: &AtomicU32, count: i32) {
     // SAFETY: the word is borrowed; the kernel uses its address only to find sleepers.
     unsafe { libc::syscall(libc::SYS_futex, word.as_ptr(), libc::FUTEX_WAKE, count) };
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::Ordering::{Acquire, Release};
+    use std::time::Instant;
+
+    use super::*;
+    use crate::sys::testing::{Child, shared_words, soon};
+
+    #[test]
+    fn a_word_that_moved_on_is_not_slept_on() {
+        assert_eq!(wait(&AtomicU32::new(1), 0, None), Wake::Woken);
+    }
+
+    #[test]
+    fn the_time_is_kept() {
+        let start = Instant::now();
+        assert_eq!(wait(&AtomicU32::new(1), 1, Some(Duration::from_millis(30))), Wake::TimedOut);
+        assert!(start.elapsed() >= Duration::from_millis(30));
+        assert_eq!(wait(&AtomicU32::new(1), 1, Some(Duration::ZERO)), Wake::TimedOut);
+    }
+
+    #[test]
+    fn a_sleeper_in_another_process_is_woken() {
+        let [word, asleep, ..] = shared_words();
+        let child = Child::fork(|| {
+            asleep.store(1, Release);
+            loop {
+                match wait(word, 0, Some(Duration::MAX)) {
+                    Wake::Woken if word.load(Acquire) == 5 => return 42,
+                    Wake::Woken => {}
+                    _ => return 1,
+                }
+            }
+        });
+        assert!(soon(|| asleep.load(Acquire) == 1));
+        std::thread::sleep(Duration::from_millis(20));
+        word.store(5, Release);
+        wake(word, 1);
+        assert_eq!(child.wait(), 42);
+    }
+
+    #[test]
+    fn a_signal_handler_ends_the_wait() {
+        extern "C" fn nothing(_signal: libc::c_int) {}
+        // SAFETY: zeroes are a valid sigaction without SA_RESTART; the handler does nothing. No other test uses SIGUSR2.
+        unsafe {
+            let mut action: libc::sigaction = std::mem::zeroed();
+            action.sa_sigaction = nothing as extern "C" fn(libc::c_int) as usize;
+            assert_eq!(libc::sigaction(libc::SIGUSR2, &raw const action, std::ptr::null_mut()), 0);
+        }
+        // SAFETY: the number of the calling thread, which outlives the scope below.
+        let sleeper = unsafe { libc::pthread_self() };
+        let woken = AtomicU32::new(0);
+        std::thread::scope(|scope| {
+            scope.spawn(|| {
+                while woken.load(Acquire) == 0 {
+                    std::thread::sleep(Duration::from_millis(5));
+                    // SAFETY: the thread waits for this scope to end.
+                    unsafe { libc::pthread_kill(sleeper, libc::SIGUSR2) };
+                }
+            });
+            let ended = wait(&AtomicU32::new(1), 1, Some(Duration::from_secs(10)));
+            woken.store(1, Release);
+            assert_eq!(ended, Wake::Interrupted);
+        });
+    }
+}

@@ -140,3 +140,101 @@ pub(super) fn map_shared(file: &File, len: usize) -> Result<MmapRaw> {
     map.advise(Advice::DontFork).map_err(|source| Error::io("madvise", file.path(), source))?;
     Ok(map)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::sys::testing::{Child, Scratch, noise};
+
+    /// Whether an address is mapped in the calling process, by mincore.
+    fn is_mapped(address: *const u8) -> bool {
+        let mut present = 0_u8;
+        // SAFETY: the call only looks up the address.
+        unsafe { libc::mincore(address.cast_mut().cast(), 1, &raw mut present) == 0 }
+    }
+
+    #[test]
+    fn what_is_stored_is_read_through_the_other_map_and_by_the_host() {
+        let scratch = Scratch::new();
+        let file = scratch.dir().create_file("a").unwrap();
+        file.zero(0..1 << 16).unwrap();
+        let (writer, reader) = (WriteMap::new(&file, 1 << 30).unwrap(), ReadMap::new(&file, 1 << 30).unwrap());
+        let bytes = noise(5000);
+        writer.store(4090, &bytes);
+        assert_eq!(reader.slice(4090..9090).unwrap(), bytes);
+        let host = std::fs::read(scratch.path().join("a")).unwrap();
+        assert_eq!((host.len(), &host[4090..9090]), (1 << 16, &bytes[..]));
+        file.write_at(b"by pwrite", 60_000).unwrap();
+        assert_eq!(reader.slice(60_000..60_009).unwrap(), b"by pwrite");
+    }
+
+    #[test]
+    fn the_map_sees_what_the_file_grows_by() {
+        let scratch = Scratch::new();
+        let file = scratch.dir().create_file("a").unwrap();
+        let reader = ReadMap::new(&file, 1 << 20).unwrap();
+        file.write_at(b"later", 8192).unwrap();
+        assert_eq!(reader.slice(8192..8197).unwrap(), b"later");
+    }
+
+    #[test]
+    #[expect(clippy::reversed_empty_ranges, reason = "a range the wrong way round is one of the cases")]
+    fn ranges_beyond_the_map_are_none() {
+        let scratch = Scratch::new();
+        let file = scratch.dir().create_file("a").unwrap();
+        file.zero(0..4096).unwrap();
+        let reader = ReadMap::new(&file, 100).unwrap();
+        assert_eq!(reader.slice(0..100).unwrap(), [0; 100]);
+        assert!(reader.slice(100..100).unwrap().is_empty());
+        for range in [0..101, 101..101, 5..4, 0..usize::MAX, usize::MAX..usize::MAX] {
+            assert!(reader.slice(range.clone()).is_none(), "{range:?}");
+        }
+        let nothing = ReadMap::new(&file, 0).unwrap();
+        assert!(nothing.is_empty() && nothing.slice(0..0).unwrap().is_empty() && nothing.slice(0..1).is_none());
+        let nothing = WriteMap::new(&file, 0).unwrap();
+        nothing.store(0, b"");
+        assert!(nothing.is_empty());
+    }
+
+    #[test]
+    #[should_panic(expected = "store of 5 bytes at 96 of 100")]
+    fn a_store_beyond_the_map_is_our_own_mistake() {
+        let scratch = Scratch::new();
+        let file = scratch.dir().create_file("a").unwrap();
+        file.zero(0..4096).unwrap();
+        WriteMap::new(&file, 100).unwrap().store(96, b"12345");
+    }
+
+    #[test]
+    fn populating_beyond_the_file_is_an_error_and_not_a_signal() {
+        let scratch = Scratch::new();
+        let file = scratch.dir().create_file("a").unwrap();
+        file.zero(0..1 << 20).unwrap();
+        let map = WriteMap::new(&file, 4 << 20).unwrap();
+        map.populate(0..1 << 20).unwrap();
+        map.populate(100..5000).unwrap();
+        map.populate(7..7).unwrap();
+        match map.populate(0..2 << 20) {
+            Err(Error::Io { source, path, .. }) => {
+                assert_eq!((source.raw_os_error(), path), (Some(libc::EFAULT), scratch.path().join("a")));
+            }
+            other => panic!("{other:?}"),
+        }
+        assert!(map.populate(0..5 << 20).is_err());
+    }
+
+    #[test]
+    fn a_forked_child_inherits_maps_for_reading_only() {
+        let scratch = Scratch::new();
+        let file = scratch.dir().create_file("a").unwrap();
+        file.write_at(&[9; 4096], 0).unwrap();
+        let (writer, reader) = (WriteMap::new(&file, 4096).unwrap(), ReadMap::new(&file, 4096).unwrap());
+        let written = writer.map.as_ref().unwrap().as_ptr();
+        assert!(is_mapped(written));
+        let child = Child::fork(|| {
+            let readable = reader.slice(0..4096) == Some(&[9; 4096]);
+            i32::from(readable) + 2 * i32::from(is_mapped(written))
+        });
+        assert_eq!(child.wait(), 1, "readable: 1, writable: 2");
+    }
+}

@@ -22,3 +22,6 @@ pub use dir::{Dir, DirEntry, Stat};
 pub use file::{Access, File, Identity};
 pub use map::{ReadMap, WriteMap};
 pub use page::SharedPage;
+
+#[cfg(test)]
+mod testing;

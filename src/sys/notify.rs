@@ -78,3 +78,98 @@ fn watch_error(path: &Path, errno: Errno) -> Error {
     };
     Error::io("inotify_add_watch", path, source)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::sys::testing::{Child, Scratch, soon};
+    use crate::sys::{Access, SharedPage};
+
+    fn is_readable(watch: &Watch) -> bool {
+        let mut poll = libc::pollfd { fd: watch.as_raw_fd(), events: libc::POLLIN, revents: 0 };
+        // SAFETY: one valid entry; the time is zero.
+        unsafe { libc::poll(&raw mut poll, 1, 0) == 1 }
+    }
+
+    #[test]
+    fn a_write_and_the_close_of_a_writer_are_told() {
+        let scratch = Scratch::new();
+        let writer = scratch.dir().create_file("page").unwrap();
+        writer.zero(0..4096).unwrap();
+        let reader = scratch.dir().open_file("page", Access::Read).unwrap();
+        let watch = Watch::new(&reader, reader.path()).unwrap();
+        assert!(!is_readable(&watch) && !watch.drain());
+
+        writer.write_at(b"!", 4095).unwrap();
+        assert!(is_readable(&watch) && watch.drain());
+        assert!(!is_readable(&watch) && !watch.drain());
+
+        let page = SharedPage::map(&writer, Access::ReadWrite).unwrap();
+        page.u32s()[0].store(1, std::sync::atomic::Ordering::Release);
+        assert!(!is_readable(&watch), "a store into the map is not told");
+        drop(page);
+        drop(reader);
+        assert!(!is_readable(&watch), "nor is the close of a reader");
+
+        // Another test's child may hold the descriptor for a moment.
+        drop(writer);
+        assert!(soon(|| is_readable(&watch)));
+        assert!(watch.drain());
+    }
+
+    #[test]
+    fn the_death_of_a_writer_is_told() {
+        let scratch = Scratch::new();
+        scratch.dir().create_file("page").unwrap();
+        let reader = scratch.dir().open_file("page", Access::Read).unwrap();
+        let writer = scratch.dir().open_file("page", Access::ReadWrite).unwrap();
+        let child = Child::fork(|| {
+            loop {
+                std::thread::sleep(std::time::Duration::from_secs(1));
+            }
+        });
+        drop(writer);
+        let watch = Watch::new(&reader, reader.path()).unwrap();
+        assert!(!is_readable(&watch));
+        child.kill();
+        assert!(soon(|| is_readable(&watch)));
+    }
+
+    #[test]
+    fn the_watch_is_on_the_inode_that_is_open() {
+        let scratch = Scratch::new();
+        let before = scratch.dir().create_file("page").unwrap();
+        scratch.dir().rename("page", "old").unwrap();
+        let after = scratch.dir().create_file("page").unwrap();
+        let watch = Watch::new(&before, before.path()).unwrap();
+        after.write_at(b"!", 0).unwrap();
+        assert!(!watch.drain());
+        before.write_at(b"!", 0).unwrap();
+        assert!(watch.drain());
+    }
+
+    #[test]
+    fn many_events_are_drained_at_once() {
+        let scratch = Scratch::new();
+        let files = [scratch.dir().create_file("a").unwrap(), scratch.dir().create_file("a").unwrap()];
+        let watch = Watch::new(&files[0], files[0].path()).unwrap();
+        for turn in 0..2000 {
+            // Equal events are merged; a close between two writes keeps them apart.
+            files[0].write_at(b"!", turn).unwrap();
+            drop(scratch.dir().open_file("a", Access::ReadWrite).unwrap());
+        }
+        assert!(watch.drain());
+        assert!(!is_readable(&watch));
+    }
+
+    #[test]
+    fn a_lack_of_instances_or_watches_names_the_limit_and_is_no_full_disk() {
+        let text = init_error(Path::new("page"), Errno::EMFILE).to_string();
+        let limit = sysctl("fs/inotify/max_user_instances");
+        assert!(text.contains(&format!("fs.inotify.max_user_instances is {limit}")), "{text}");
+        match watch_error(Path::new("page"), Errno::ENOSPC) {
+            Error::Io { source, .. } => assert!(source.to_string().contains("fs.inotify.max_user_watches is")),
+            other => panic!("{other:?}"),
+        }
+    }
+}

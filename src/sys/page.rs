@@ -59,3 +59,51 @@ impl SharedPage {
         unsafe { &*self.map.as_ptr().cast() }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::Ordering::{Acquire, Release};
+
+    use super::*;
+    use crate::sys::testing::Scratch;
+
+    #[test]
+    fn a_file_shorter_than_the_page_is_refused() {
+        let scratch = Scratch::new();
+        let file = scratch.dir().create_file("page").unwrap();
+        file.zero(0..4095).unwrap();
+        for access in [Access::Read, Access::ReadWrite] {
+            let text = SharedPage::map(&file, access).unwrap_err().to_string();
+            assert!(text.contains("4095 bytes") && text.contains("4096"), "{text}");
+        }
+        file.zero(4095..4096).unwrap();
+        assert!(SharedPage::map(&file, Access::Read).is_ok());
+    }
+
+    #[test]
+    fn all_maps_of_a_file_show_the_same_words() {
+        let scratch = Scratch::new();
+        let file = scratch.dir().create_file("page").unwrap();
+        file.zero(0..4096).unwrap();
+        let writer = SharedPage::map(&file, Access::ReadWrite).unwrap();
+        let reader_file = scratch.dir().open_file("page", Access::Read).unwrap();
+        let reader = SharedPage::map(&reader_file, Access::Read).unwrap();
+        assert!(writer.is_writable() && !reader.is_writable());
+        writer.u32s()[3].store(0x0403_0201, Release);
+        writer.u64s()[511].store(u64::MAX - 1, Release);
+        assert_eq!(reader.u32s()[3].load(Acquire), 0x0403_0201);
+        assert_eq!(reader.u64s()[511].load(Acquire), u64::MAX - 1);
+        let mut bytes = [0; 4096];
+        file.read_at(&mut bytes, 0).unwrap();
+        assert_eq!(bytes[12..16], 0x0403_0201_u32.to_ne_bytes());
+        assert_eq!(bytes[4088..], (u64::MAX - 1).to_ne_bytes());
+    }
+
+    #[test]
+    fn a_writable_page_needs_a_writable_file() {
+        let scratch = Scratch::new();
+        scratch.dir().create_file("page").unwrap().zero(0..4096).unwrap();
+        let file = scratch.dir().open_file("page", Access::Read).unwrap();
+        assert!(matches!(SharedPage::map(&file, Access::ReadWrite), Err(Error::Io { operation: "mmap", .. })));
+    }
+}

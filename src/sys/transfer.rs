@@ -220,3 +220,6 @@ impl Transfer<'_> {
 fn name_of(out: RawFd) -> PathBuf {
     PathBuf::from(format!("descriptor {out}"))
 }
+
+#[cfg(test)]
+mod tests;

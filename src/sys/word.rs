@@ -282,3 +282,6 @@ impl<T> WordCell<T> {
         unsafe { &mut *self.value.get() }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -34,7 +34,7 @@ start_java_wait() { # without python: wait for the port, the client itself retri
 trap '[ -z "${BROKER_PID:-}" ] || kill -9 $BROKER_PID 2>/dev/null' EXIT
 write_props "$L" "$WORK/adopt-meta" "log.initial.task.delay.ms=600000"; format_dirs || exit 1
 start_java_wait || exit 1
-ID=$(client create $BOOT "$TOPIC" $((PART+1)) retention.ms=-1 "${CFG[@]}") || exit 1
+client create $BOOT "$TOPIC" $((PART+1)) retention.ms=-1 "${CFG[@]}" >"$WORK/topic-id" || exit 1
 for _ in $(seq 1 100); do [ -f "$L/$P/partition.metadata" ] && break; sleep 0.1; done
 stop_broker
 rm -f "$L/$P"/*[0-9].* "$L/$P/leader-epoch-checkpoint"

@@ -1,3 +1,4 @@
+# shellcheck shell=bash
 # Sourced by the other scripts: where Kafka's jars lie, and how they get there.
 #   ORACLE         folder for jars and scratch (default target/oracle of the project)
 #   KAFKA_VERSION  release (default 4.3.0)

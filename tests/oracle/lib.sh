@@ -1,3 +1,5 @@
+# shellcheck shell=bash
+# shellcheck disable=SC2046  # what dumpclass prints is one word
 # Sourced by the other scripts.  Wants:
 #   KAFKA_LIBS  directory of a broker's jars (default target/oracle/broker-4.3.0 of the project; fetched where it is missing)
 #   WORK        scratch directory: server.properties, broker output, metadata log (default target/oracle/work-PORT)

@@ -114,13 +114,16 @@ fn panics_and_prints_are_found() {
     }
     assert_finds("src/storage/a.rs", "#[cfg(test)]\nmod tests {}\nfn f() { a.unwrap(); }\n", "src/storage/a.rs:4");
     assert_finds("src/storage/a.rs", "#[cfg(test)]\nuse b::c;\nfn f() { a.unwrap(); }\n", "src/storage/a.rs:4");
+    assert_clean("src/sys/testing.rs", "fn f() { a.unwrap(); }\n");
+    assert_finds("src/sys/mod.rs", "mod testing;\n", "for tests alone");
+    assert_clean("src/sys/mod.rs", "#[cfg(test)]\nmod testing;\n");
     let unwritten = ["to", "do!()"].concat();
     assert_finds("tests/a.rs", &format!("fn f() {{ {unwritten} }}\n"), "write it");
 }
 
 #[test]
 fn lints_are_switched_off_by_the_item_and_with_a_reason() {
-    assert_finds("src/storage/a.rs", "#[allow(dead_code)]\nfn f() {}\n", "#[allow]: use #[expect");
+    assert_finds("src/storage/a.rs", "#[allow(dead_code)]\nfn f() {}\n", "without `reason");
     assert_finds("src/storage/a.rs", "#[expect(dead_code)]\nfn f() {}\n", "without `reason");
     assert_finds("src/storage/a.rs", "#![expect(dead_code, reason = \"a\")]\n", "whole file or crate");
     assert_finds("tests/a.rs", "#![allow(dead_code)]\n", "whole file or crate");

@@ -1,6 +1,6 @@
 //! Rules for Rust: module docs, function length, unsafe, panics, lints, names of what C sees.
 
-use crate::source::{Source, is_word, word_positions};
+use crate::source::{Source, TEST_MODULES, is_word, word_positions};
 
 /// The longest a function may be, signature and closing brace included.
 pub const FUNCTION_LINES_MAX: usize = 70;
@@ -37,6 +37,7 @@ pub fn check(source: &Source, report: &mut dyn FnMut(usize, String)) {
         if source.is_library() && !line.is_test {
             check_banned(number, &line.code, report);
         }
+        check_test_module(source, number, report);
         check_unsafe(source, number, report);
         check_lint_attribute(source, number, report);
         check_c_names(source, number, report);
@@ -76,6 +77,17 @@ fn check_switch(name: &str, signature: &str, first: usize, report: &mut dyn FnMu
         .any(|at| arguments[..*at].trim_end().ends_with(':') && !arguments[..*at].trim_end().ends_with("::"));
     if is_switch {
         report(first + 1, format!("fn {name} takes a bool: take an enum with documented variants"));
+    }
+}
+
+/// The modules that only tests use must not reach the library.
+fn check_test_module(source: &Source, number: usize, report: &mut dyn FnMut(usize, String)) {
+    let line = &source.lines[number];
+    for name in TEST_MODULES {
+        let is_declared = line.code.trim_end().ends_with(&format!("mod {name};"));
+        if source.is_library() && is_declared && !line.is_test {
+            report(number + 1, format!("mod {name} is for tests alone: put #[cfg(test)] above it"));
+        }
     }
 }
 
@@ -136,11 +148,6 @@ fn check_lint_attribute(source: &Source, number: usize, report: &mut dyn FnMut(u
         report(
             number + 1,
             "a lint is switched off for a whole file or crate: put #[expect] on the item itself".to_owned(),
-        );
-    } else if body.starts_with("allow(") {
-        report(
-            number + 1,
-            "#[allow]: use #[expect(..., reason = \"...\")], which tells when it is no longer needed".to_owned(),
         );
     } else if !attribute.contains("reason") {
         report(number + 1, "a lint is switched off without `reason = \"...\"`".to_owned());

@@ -37,6 +37,9 @@ pub struct Function {
     pub signature: String,
 }
 
+/// Names of modules that are compiled for tests alone.
+pub const TEST_MODULES: [&str; 2] = ["testing", "tests"];
+
 #[derive(Clone, Copy, PartialEq)]
 enum State {
     Code,
@@ -50,6 +53,8 @@ impl Source {
     pub fn new(path: &str, text: &str) -> Self {
         let mut lines = scan(text);
         mark_regions(&mut lines);
+        let is_test = TEST_MODULES.iter().any(|name| path.ends_with(&format!("/{name}.rs")));
+        lines.iter_mut().for_each(|line| line.is_test |= is_test);
         Self { path: path.to_owned(), lines }
     }
 
@@ -193,7 +198,7 @@ fn step(state: &mut State, rest: &str, column: usize, line: &mut Line) -> usize 
 
 fn step_code(state: &mut State, rest: &str, column: usize, line: &mut Line) -> usize {
     let after_word = line.text[..column].ends_with(is_word);
-    let mut blank = |line: &mut Line, size: usize| {
+    let blank = |line: &mut Line, size: usize| {
         line.code.push_str(&" ".repeat(size));
         size
     };

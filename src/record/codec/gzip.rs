@@ -136,7 +136,7 @@ mod tests {
 
     #[test]
     fn the_kept_state_follows_the_level() {
-        let records: Vec<u8> = (0..20_000_u32).map(|n| (n * n >> 7) as u8).collect();
+        let records: Vec<u8> = (0..20_000_u32).map(|n| ((n * n) >> 7) as u8).collect();
         let mut encoder = Encoder::default();
         for level in [1, 9, 9, 1] {
             let (mut kept, mut fresh) = (Vec::new(), Vec::new());

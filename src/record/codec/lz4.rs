@@ -32,14 +32,9 @@ const WINDOW_SIZE: usize = 64 * 1024;
 const EXPANSION_MAX: usize = 255;
 
 /// The hash table. The encoder has one level.
+#[derive(Default)]
 pub(super) struct Encoder {
     table: Option<CompressTable>,
-}
-
-impl Default for Encoder {
-    fn default() -> Self {
-        Self { table: None }
-    }
 }
 
 impl Encoder {

@@ -3,7 +3,7 @@
 //! Host byte order. Every field has one width. Derived data: evidence only in the session that wrote it.
 //!
 //! ```text
-//!    0 u64 magic "CKCTRL01"      8 u32 page version      12 u32 recovered in this session (1)
+//!    0 u64 magic "CKCTRL01"      8 u32 page version      12 u32 recovered in this session: 1, or 2 with a rewrite due before the first sync
 //!   16 2 x u64 session id
 //!   64 u32 append word
 //!  128 u64 published end       136 u32 armed: somebody sleeps for the end     140 u32 polled: bit 0 for the end, bit 1 for durable
@@ -18,18 +18,21 @@
 //! 4095 u8  written to wake pollers, never read
 //! ```
 
-use std::sync::atomic::Ordering::{Acquire, Relaxed, SeqCst};
-use std::sync::atomic::{AtomicU32, AtomicU64, fence};
+mod state;
+mod wake;
 
-use super::tail::TailState;
+use std::sync::atomic::Ordering::{Acquire, Relaxed, SeqCst};
+use std::sync::atomic::{AtomicU32, AtomicU64};
+
+pub use wake::PollBit;
+
 use crate::error::{Error, Result};
 use crate::sys::word::Owner;
-use crate::sys::{Access, File, SharedPage, futex};
+use crate::sys::{Access, File, SharedPage};
 
 /// Version of the layout above.
 pub const VERSION: u32 = 1;
 const MAGIC: u64 = u64::from_le_bytes(*b"CKCTRL01");
-const POKE_POSITION: u64 = 4095;
 
 mod at {
     //! Word numbers: 64-bit ones count in 8 bytes, 32-bit ones in 4.
@@ -60,13 +63,13 @@ mod at {
     pub const ANNOUNCEMENTS: usize = 256;
 }
 
-/// What a poller waits for: bits of the polled word.
+/// What a sync after recovery finds in the page cache.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum PollBit {
-    /// The published end moved.
-    End = 1,
-    /// The durable end moved.
-    Durable = 2,
+pub enum FirstSync {
+    /// Pages whose state the kernel knows.
+    Plain = 1,
+    /// Pages that a session before may have failed to write while the kernel holds them for clean: they are rewritten in place first.
+    Rewrite = 2,
 }
 
 /// Events that the page counts.
@@ -154,8 +157,28 @@ impl ControlPage {
     }
 
     /// Marks it recovered.
-    pub fn set_recovered(&self) {
-        self.word(at::RECOVERED).store(1, SeqCst);
+    pub fn set_recovered(&self, first_sync: FirstSync) {
+        self.word(at::RECOVERED).store(first_sync as u32, SeqCst);
+    }
+
+    /// What the next sync has to do first.
+    #[must_use]
+    pub fn first_sync(&self) -> FirstSync {
+        if self.word(at::RECOVERED).load(Acquire) == FirstSync::Rewrite as u32 {
+            FirstSync::Rewrite
+        } else {
+            FirstSync::Plain
+        }
+    }
+
+    /// The rewrite is done and synced.
+    pub fn rewritten(&self) {
+        let _ = self.word(at::RECOVERED).compare_exchange(
+            FirstSync::Rewrite as u32,
+            FirstSync::Plain as u32,
+            SeqCst,
+            SeqCst,
+        );
     }
 
     /// The append word.
@@ -185,51 +208,6 @@ impl ControlPage {
         self.long(at::PUBLISHED).load(Acquire).cast_signed()
     }
 
-    /// Publishes a new end, ordered before the look at the armed bits that follows (an exchange is a full fence), and wakes who armed.
-    #[inline]
-    pub fn publish(&self, end: i64) {
-        self.long(at::PUBLISHED).swap(end.cast_unsigned(), SeqCst);
-        if self.word(at::ARMED).load(Relaxed) | self.word(at::POLLED).load(Relaxed) != 0 {
-            self.wake_end();
-        }
-    }
-
-    /// Wakes everybody who armed for the end.
-    #[cold]
-    pub fn wake_end(&self) {
-        if self.word(at::ARMED).swap(0, SeqCst) != 0 {
-            futex::wake(self.word(at::ARMED), i32::MAX);
-        }
-        self.poke(PollBit::End);
-    }
-
-    fn poke(&self, bit: PollBit) {
-        let mask = bit as u32;
-        if self.word(at::POLLED).load(Relaxed) & mask != 0 && self.word(at::POLLED).fetch_and(!mask, SeqCst) & mask != 0
-        {
-            // A failed poke is made good by the poller's time slice.
-            let _ = self.file.write_at(&[1], POKE_POSITION);
-        }
-    }
-
-    /// Asks to be woken when the end moves; the caller re-reads the end before it sleeps on `armed_word` holding 1.
-    pub fn arm_end(&self) {
-        self.word(at::ARMED).store(1, SeqCst);
-        fence(SeqCst);
-    }
-
-    /// What a waiter for the end sleeps on.
-    #[must_use]
-    pub fn armed_word(&self) -> &AtomicU32 {
-        self.word(at::ARMED)
-    }
-
-    /// Asks for a byte to be written to the file when what `bit` names moves.
-    pub fn arm_poll(&self, bit: PollBit) {
-        self.word(at::POLLED).fetch_or(bit as u32, SeqCst);
-        fence(SeqCst);
-    }
-
     /// End of what is on disk.
     #[must_use]
     #[inline]
@@ -237,26 +215,9 @@ impl ControlPage {
         self.long(at::DURABLE).load(Acquire).cast_signed()
     }
 
-    /// Moves the durable end forward (never back) and wakes who waits for it.
+    /// Moves the durable end forward, never back. Who waits is woken by `wake_durable`, once the sync word is free again.
     pub fn advance_durable(&self, end: i64) {
         self.long(at::DURABLE).fetch_max(end.cast_unsigned(), SeqCst);
-        self.wake_durable();
-    }
-
-    /// Wakes everybody who waits for the durable end.
-    pub fn wake_durable(&self) {
-        if self.word(at::DURABLE_ARMED).swap(0, SeqCst) != 0 {
-            futex::wake(self.word(at::DURABLE_ARMED), i32::MAX);
-        }
-        self.poke(PollBit::Durable);
-    }
-
-    /// Asks to be woken when the durable end moves, and what to sleep on while it holds 1.
-    pub fn arm_durable(&self) -> &AtomicU32 {
-        let word = self.word(at::DURABLE_ARMED);
-        word.store(1, SeqCst);
-        fence(SeqCst);
-        word
     }
 
     /// Sets both ends: recovery only, under the append word.
@@ -303,26 +264,11 @@ impl ControlPage {
         self.word(at::FAILED).load(Acquire)
     }
 
-    /// Latches a failure; the first one stays. Wakes all waiters.
-    pub fn fail(&self, errno: i32) {
-        let _ = self.word(at::FAILED).compare_exchange(0, errno.unsigned_abs().max(1), SeqCst, SeqCst);
-        self.wake_end();
-        self.wake_durable();
-    }
-
     /// Whether the topic was deleted.
     #[must_use]
     #[inline]
     pub fn is_deleted(&self) -> bool {
         self.word(at::DELETED).load(Acquire) != 0
-    }
-
-    /// Says that the topic is deleted, bumps the roll generation and wakes everybody.
-    pub fn set_deleted(&self) {
-        self.word(at::DELETED).store(1, SeqCst);
-        self.bump_roll_generation();
-        self.wake_end();
-        self.wake_durable();
     }
 
     /// Either sticky word in one look: what an append checks under the lock.
@@ -341,76 +287,6 @@ impl ControlPage {
     /// Sets or clears that flag, under the grow word.
     pub fn set_next_ready(&self, ready: u32) {
         self.word(at::NEXT_READY).store(ready, SeqCst);
-    }
-
-    /// The copy of the tail state that the published end selects, with its number; `None` where neither names it (a page that was never filled).
-    #[must_use]
-    #[inline]
-    pub fn current_tail(&self, published_end: i64) -> Option<(usize, TailState)> {
-        let first = self.load_tail(0);
-        if first.end_offset == published_end {
-            return Some((0, first));
-        }
-        let second = self.load_tail(1);
-        (second.end_offset == published_end).then_some((1, second))
-    }
-
-    /// One copy of the tail state.
-    #[must_use]
-    #[inline]
-    pub fn load_tail(&self, copy: usize) -> TailState {
-        let at = at::STATES[copy & 1];
-        let word = |n: usize| self.long(at + n).load(Relaxed);
-        TailState {
-            end_offset: word(0).cast_signed(),
-            position: word(1),
-            base_offset: word(2).cast_signed(),
-            offset_entries: word(3),
-            time_entries: word(4),
-            last_time_entry_timestamp: word(5).cast_signed(),
-            last_time_entry_offset: word(6).cast_signed(),
-            bytes_since_entry: word(7),
-            max_timestamp: word(8).cast_signed(),
-            max_timestamp_offset: word(9).cast_signed(),
-            first_timestamp: word(10).cast_signed(),
-            created_ms: word(11).cast_signed(),
-            leader_epoch: word(12) as i32,
-        }
-    }
-
-    /// Fills a copy: the idle one before an append, both at recovery. Only under the append word.
-    #[inline]
-    pub fn store_tail(&self, copy: usize, tail: &TailState) {
-        let at = at::STATES[copy & 1];
-        let store = |n: usize, value: u64| self.long(at + n).store(value, Relaxed);
-        store(0, tail.end_offset.cast_unsigned());
-        store(1, tail.position);
-        store(2, tail.base_offset.cast_unsigned());
-        store(3, tail.offset_entries);
-        store(4, tail.time_entries);
-        store(5, tail.last_time_entry_timestamp.cast_unsigned());
-        store(6, tail.last_time_entry_offset.cast_unsigned());
-        store(7, tail.bytes_since_entry);
-        store(8, tail.max_timestamp.cast_unsigned());
-        store(9, tail.max_timestamp_offset.cast_unsigned());
-        store(10, tail.first_timestamp.cast_unsigned());
-        store(11, tail.created_ms.cast_unsigned());
-        store(12, u64::from(tail.leader_epoch.cast_unsigned()));
-    }
-
-    /// Base and byte position of the published end, for who does not hold the append word: retried until no publish came between.
-    /// `None` after a few tries.
-    #[must_use]
-    pub fn active_extent(&self) -> Option<(i64, u64, i64)> {
-        for _ in 0..16 {
-            let end = self.published_end();
-            let tail = self.current_tail(end);
-            fence(Acquire);
-            if self.published_end() == end {
-                return tail.map(|(_, tail)| (tail.base_offset, tail.position, end));
-            }
-        }
-        None
     }
 
     /// First offset that readers may ask for.

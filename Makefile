@@ -1,0 +1,95 @@
+# libckafka: everything a user or a contributor runs. `make help` lists the targets.
+
+SHELL := /bin/bash
+.DEFAULT_GOAL := all
+.NOTPARALLEL:
+
+CARGO ?= cargo
+PYTHON ?= python3
+TARGET_DIR := $(or $(CARGO_TARGET_DIR),$(CURDIR)/target)
+VENV := $(CURDIR)/target/venv
+BUILD := $(CURDIR)/build
+CARGO_FLAGS := --locked
+# One set of features for every test build, so that nothing is compiled twice.
+TEST_FLAGS := $(CARGO_FLAGS) --features inject-panic
+CODECS := gzip snappy lz4 zstd
+EXAMPLES := $(MAKE) -C c-examples CKAFKA_INCLUDEDIR=$(CURDIR)/include
+
+.PHONY: all help lib demo test test-all bench lint header clean venv jars
+.PHONY: examples check-features check-examples check-broker
+
+all: lib ## build libckafka.so and libckafka.a into build/ (the header is in include/)
+
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+lib:
+	$(CARGO) build $(CARGO_FLAGS) --release --lib
+	@mkdir -p $(BUILD)
+	@install -m 755 $(TARGET_DIR)/release/libckafka.so $(BUILD)/libckafka.so.0
+	@ln -sfn libckafka.so.0 $(BUILD)/libckafka.so
+	@install -m 644 $(TARGET_DIR)/release/libckafka.a $(BUILD)/libckafka.a
+
+examples: lib
+	$(EXAMPLES) CKAFKA_LIBDIR=$(BUILD) all
+
+demo: examples ## append, read, query and serve real earthquakes with the C examples
+	$(EXAMPLES) CKAFKA_LIBDIR=$(BUILD) run-demo
+
+test: venv ## every test of at most 12 minutes on 2 cores
+	@scripts/preflight test
+	$(CARGO) test $(TEST_FLAGS)
+	$(MAKE) demo
+	scripts/check-header $(BUILD)
+	@scripts/preflight skipped
+
+test-all: test check-features check-examples check-broker ## test, and what takes longer: brokers, sanitizers, all features
+
+# Each codec by itself, none and all: what is left out must not be missed by the rest.
+check-features:
+	$(CARGO) test $(CARGO_FLAGS) --no-default-features --lib
+	for codec in $(CODECS); do $(CARGO) check $(CARGO_FLAGS) --no-default-features --features $$codec --lib || exit; done
+	$(CARGO) check $(CARGO_FLAGS) --all-features --all-targets
+
+# The C programs under the compilers' own detectives, and under valgrind.
+check-examples: lib
+	@scripts/preflight all
+	scripts/check-examples $(BUILD)
+
+# A real broker takes our directories over.
+check-broker:
+	@scripts/preflight all
+	@if scripts/preflight has-jvm; then $(CARGO) test $(TEST_FLAGS) --test oracle_golden --test kafka_tools -- --ignored; fi
+
+bench: lib ## each benchmark beside its reference loop; fails below a floor
+	benches/run
+
+lint: venv ## formatting, clippy, docs, the tidy rules, the header, shell and Python
+	@scripts/preflight lint
+	$(CARGO) fmt --check
+	$(CARGO) clippy $(TEST_FLAGS) --all-targets -- -D warnings
+	RUSTDOCFLAGS="-D warnings" $(CARGO) doc $(CARGO_FLAGS) --no-deps --document-private-items
+	$(CARGO) test $(TEST_FLAGS) --test tidy --test header
+	shellcheck --severity=warning .ci/run scripts/* $$(git ls-files 'tests/*.sh' 'c-examples/*.sh' 'benches/*.sh')
+	$(VENV)/bin/ruff check --no-cache --select E9,F $$(git ls-files '*.py')
+
+header: ## write include/ckafka.h anew from src/
+	CKAFKA_WRITE_HEADER=1 $(CARGO) build $(CARGO_FLAGS) --lib
+
+clean: ## remove what was built; fetched jars and the virtual environment too
+	$(CARGO) clean
+	rm -rf $(BUILD) $(CURDIR)/target
+	@if [ -f c-examples/Makefile ]; then $(EXAMPLES) clean; fi
+
+venv: $(VENV)/.complete ## the Python that tests use, in target/venv
+
+$(VENV)/.complete: $(wildcard tests/python/requirements*.txt)
+	@scripts/preflight venv
+	$(PYTHON) -m venv $(VENV)
+	$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check $(addprefix -r ,$^)
+	@touch $@
+
+jars: ## Kafka's own tools and a broker, into target/oracle
+	@. tests/oracle/jars.sh && \
+	  fetch_jars tests/oracle/dump-log/pom.xml "$$KAFKA_VERSION" "$$ORACLE/dump-log-$$KAFKA_VERSION" kafka-tools && \
+	  fetch_jars tests/oracle/pom.xml "$$KAFKA_VERSION" "$$ORACLE/broker-$$KAFKA_VERSION" kafka-clients

@@ -1,0 +1,180 @@
+//! The append: a ready batch is stamped, copied behind the end, indexed and published, under the append word.
+//!
+//! The common path makes no system call and allocates nothing. Readers see the batch with the store of the published end, whole or not at all.
+
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
+use std::sync::atomic::{Ordering, compiler_fence};
+
+use super::config::LogConfig;
+use super::control::ControlPage;
+use super::grow;
+use super::partition::PartitionLog;
+use super::roll::{RollStep, roll, roll_reason};
+use super::tail::{BatchFacts, TailState};
+use super::takeover::take_over;
+use super::writer::{Appender, Writer};
+use crate::error::{Error, Result};
+use crate::record::{BatchHeader, stamp};
+use crate::sys::word::Taken;
+
+/// What an append did.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Appended {
+    /// Offset of its first record.
+    pub base_offset: i64,
+    /// Offset of its last record.
+    pub last_offset: i64,
+    position: u64,
+    /// Whether a segment was rolled on the way.
+    pub rolled: Rolled,
+}
+
+/// Whether an append rolled.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Rolled {
+    No,
+    Yes,
+}
+
+/// Appends one whole batch, whose header was checked by the caller.
+pub(super) fn append(
+    log: &PartitionLog,
+    writer: &Writer,
+    control: &ControlPage,
+    batch: &mut [u8],
+    header: &BatchHeader,
+) -> Result<Appended> {
+    let config = log.config();
+    let size = batch.len() as u64;
+    if size > config.max_message_bytes {
+        return Err(Error::BatchTooLarge { size, limit: config.max_message_bytes });
+    }
+    if size > config.segment_bytes {
+        return Err(Error::BatchExceedsSegment { size, limit: config.segment_bytes });
+    }
+    let (mut guard, taken) = writer.take(control.append_word(), log.folder(), "append")?;
+    let appender = writer.appender.get(&mut guard);
+    let section = Section { log, writer, control, config };
+    let done = match catch_unwind(AssertUnwindSafe(|| section.run(appender, taken, batch, header))) {
+        Ok(done) => done,
+        Err(panic) => {
+            let mended = take_over(writer, appender, control, log.folder(), config);
+            drop(guard);
+            mended?;
+            resume_unwind(panic)
+        }
+    };
+    drop(guard);
+    let appended = done?;
+    if grow::is_due(appended.position, control.prepared_end()) {
+        // The record is published: a disk that is full now fails the append that needs the room.
+        let _ = grow::grow_ahead(writer, control, log.folder(), config, appended.position);
+    }
+    Ok(appended)
+}
+
+/// The locked section with everything it looks at.
+struct Section<'a> {
+    log: &'a PartitionLog,
+    writer: &'a Writer,
+    control: &'a ControlPage,
+    config: &'a LogConfig,
+}
+
+impl Section<'_> {
+    #[inline]
+    fn run(&self, appender: &mut Appender, taken: Taken, batch: &mut [u8], header: &BatchHeader) -> Result<Appended> {
+        let Self { control, config, .. } = *self;
+        if taken != Taken::Free {
+            take_over(self.writer, appender, control, self.log.folder(), config)?;
+        }
+        if control.is_stopped() {
+            return Err(self.log.stopped());
+        }
+        if appender.generation != Some(control.roll_generation()) {
+            self.refresh(appender)?;
+        }
+        let end = control.published_end();
+        let Some((mut copy, mut tail)) = control.current_tail(end) else { return Err(self.no_state(end)) };
+        if appender.segment.as_ref().is_none_or(|segment| segment.base_offset() != tail.base_offset) {
+            tail = self.tail_of_new_segment(appender, tail)?;
+        }
+        let size = batch.len() as u64;
+        let last_offset = end
+            .checked_add(i64::from(header.last_offset_delta))
+            .filter(|last| *last < i64::MAX)
+            .ok_or_else(|| Error::InvalidRecord {
+                reason: format!("offset {end} + {} is beyond the largest offset", header.last_offset_delta),
+            })?;
+        let mut rolled = Rolled::No;
+        if roll_reason(&tail, config, size, last_offset, header.max_timestamp).is_some() {
+            rolled = self.roll(appender, &mut tail)?;
+        }
+        if tail.position + size > control.prepared_end() {
+            grow::grow_to(self.writer, control, self.log.folder(), config, tail.position + size)?;
+        }
+        let facts = BatchFacts { last_offset, size, max_timestamp: header.max_timestamp };
+        let (next, entries) = tail.advance(&facts, config.index_interval_bytes);
+        copy ^= 1;
+        control.store_tail(copy, &next);
+        // A kill between any two instructions finds the intended position before a byte behind the end.
+        compiler_fence(Ordering::SeqCst);
+        stamp(batch, end, tail.leader_epoch);
+        if let Some(segment) = &appender.segment {
+            segment
+                .put_batch(tail.position, batch)
+                .and_then(|()| segment.put_entries(tail.offset_entries, tail.time_entries, &entries))
+                .map_err(|error| self.latch(error))?;
+        }
+        appender.counts.records += header.record_count.unsigned_abs() as u64;
+        appender.counts.batches += 1;
+        appender.counts.bytes += size;
+        control.publish(next.end_offset);
+        Ok(Appended { base_offset: end, last_offset, position: next.position, rolled })
+    }
+
+    /// After a change of the roll generation: the active segment by listing and inode.
+    #[cold]
+    fn refresh(&self, appender: &mut Appender) -> Result<()> {
+        let generation = self.control.roll_generation();
+        appender.segment = Some(self.writer.open_active(self.log.folder(), self.config)?);
+        appender.generation = Some(generation);
+        Ok(())
+    }
+
+    /// Another process rolled and published nothing into the new segment yet.
+    #[cold]
+    fn tail_of_new_segment(&self, appender: &Appender, tail: TailState) -> Result<TailState> {
+        match &appender.segment {
+            Some(segment) if segment.base_offset() == tail.end_offset => {
+                Ok(TailState::empty(tail.end_offset, crate::sys::clock::now_ms(), tail.leader_epoch))
+            }
+            _ => Err(self.no_state(tail.end_offset)),
+        }
+    }
+
+    #[cold]
+    fn roll(&self, appender: &mut Appender, tail: &mut TailState) -> Result<Rolled> {
+        match roll(self.writer, appender, self.control, self.log.folder(), self.config, tail)? {
+            RollStep::Rolled => Ok(Rolled::Yes),
+            RollStep::Untouched => Ok(Rolled::No),
+            RollStep::Broken(error) => Err(self.latch(error)),
+        }
+    }
+
+    #[cold]
+    fn latch(&self, error: Error) -> Error {
+        let _ = self.writer.failure.set(error.to_string());
+        self.control.fail(libc::EIO);
+        error
+    }
+
+    #[cold]
+    fn no_state(&self, end: i64) -> Error {
+        Error::Corrupt {
+            path: self.control.file().path().to_path_buf(),
+            position: 0,
+            reason: format!("the control page has no state for the published end {end}"),
+        }
+    }
+}

@@ -1,0 +1,143 @@
+//! What follows a roll and what ends a session: recovery points, producer snapshots, trimming.
+
+use std::sync::PoisonError;
+use std::time::{Duration, Instant};
+
+use super::checkpoint;
+use super::durable::bases;
+use super::names::{NEXT, SegmentFile};
+use super::partition::{PartitionLog, WriterSide};
+use super::tail::NewEntries;
+use crate::error::Result;
+use crate::sys::{Access, Dir};
+
+/// Recovery points are written no more often than this by rolls.
+const CHECKPOINT_INTERVAL: Duration = Duration::from_secs(5);
+
+/// After a roll, with no word held: the new segment's producer snapshot, and the recovery point if the gate is free. Both are derived: an
+/// error costs a longer recovery, not the append.
+pub(super) fn after_roll(log: &PartitionLog, side: &WriterSide) {
+    if let Some((base_offset, _, _)) = side.control.active_extent() {
+        let _ = put_snapshot(log.folder(), base_offset, &side.snapshot);
+    }
+    let mut checkpointed = side.checkpointed.lock().unwrap_or_else(PoisonError::into_inner);
+    if checkpointed.is_none_or(|at| at.elapsed() >= CHECKPOINT_INTERVAL) {
+        *checkpointed = Some(Instant::now());
+        if let Ok(Some(_gate)) = side.writer.member.try_gate() {
+            let _ = write_recovery_point(log, side);
+        }
+    }
+}
+
+/// Writes a snapshot without a sync: a torn one fails its CRC and is passed over.
+fn put_snapshot(folder: &Dir, offset: i64, content: &[u8]) -> Result<()> {
+    let file = folder.create_file(&SegmentFile::Snapshot.name(offset))?;
+    file.write_at(content, 0)
+}
+
+/// Writes this partition's recovery point: its durable end. Below it indexes are trusted, so those of whole segments below are synced first. Under the gate.
+pub(super) fn write_recovery_point(log: &PartitionLog, side: &WriterSide) -> Result<()> {
+    let durable = side.control.durable_end();
+    let before = side.control.recovery_point();
+    if durable <= before || side.control.failed() != 0 {
+        return Ok(());
+    }
+    for base in bases(log.folder())?.into_iter().filter(|base| *base < durable) {
+        if base >= before || side.control.recovery_point() == 0 {
+            sync_indexes(log.folder(), base)?;
+        }
+    }
+    checkpoint::update(
+        side.writer.member.root(),
+        checkpoint::RECOVERY_POINT,
+        &[(log.topic().to_owned(), log.partition(), Some(durable))],
+    )?;
+    side.control.set_recovery_point(durable);
+    Ok(())
+}
+
+fn sync_indexes(folder: &Dir, base: i64) -> Result<()> {
+    for kind in [SegmentFile::Index, SegmentFile::TimeIndex, SegmentFile::TxnIndex] {
+        if let Some(file) = folder.open_file_if_there(&kind.name(base), Access::ReadWrite)? {
+            file.sync_data()?;
+        }
+    }
+    Ok(())
+}
+
+impl PartitionLog {
+    /// Makes everything durable and writes the recovery point. Takes the gate.
+    pub fn checkpoint(&self) -> Result<()> {
+        self.sync()?;
+        let side = self.writer_side()?;
+        let _gate = side.writer.member.gate()?;
+        write_recovery_point(self, side)
+    }
+
+    /// Ends this partition's part of a session: final time entry, trim, snapshot, everything synced. Only for the last writer, under the gate. The end offset, which
+    /// becomes its recovery point.
+    pub fn close_clean(&self) -> Result<i64> {
+        self.sync()?;
+        let side = self.writer_side()?;
+        let (control, writer) = (&side.control, &side.writer);
+        let (mut guard, taken) = writer.take(control.append_word(), self.folder(), "append")?;
+        let appender = writer.appender.get(&mut guard);
+        if taken != crate::sys::word::Taken::Free {
+            super::takeover::take_over(writer, appender, control, self.folder(), self.config())?;
+        }
+        let end = control.published_end();
+        let segment = writer.open_active(self.folder(), self.config())?;
+        let Some((_, tail)) = control.current_tail(end).filter(|(_, tail)| tail.base_offset == segment.base_offset())
+        else {
+            // Rolled, and nothing published into the new segment.
+            segment.trim(0, 0, 0)?;
+            return self.finish_close(side, end);
+        };
+        let grow = writer.take_grow(control, self.folder(), self.config())?;
+        control.set_next_ready(0);
+        control.set_prepared(segment.base_offset(), tail.position);
+        let mut last = tail;
+        let entries = NewEntries { offset: None, time: last.take_time_entry() };
+        segment.put_entries(tail.offset_entries, tail.time_entries, &entries)?;
+        segment.trim(last.position, last.offset_entries, last.time_entries)?;
+        segment.sync_log()?;
+        segment.sync_indexes()?;
+        drop(grow);
+        self.finish_close(side, end)
+    }
+
+    fn finish_close(&self, side: &WriterSide, end: i64) -> Result<i64> {
+        for name in NEXT {
+            self.folder().unlink(name)?;
+        }
+        self.drop_stale_snapshots(end)?;
+        put_snapshot(self.folder(), end, &side.snapshot)?;
+        for base in bases(self.folder())?.into_iter().filter(|base| *base >= side.control.recovery_point()) {
+            sync_indexes(self.folder(), base)?;
+        }
+        self.folder().sync()?;
+        Ok(end)
+    }
+
+    /// Kafka keeps the snapshots that stand at a segment's base, and the latest.
+    fn drop_stale_snapshots(&self, end: i64) -> Result<()> {
+        let bases = bases(self.folder())?;
+        for entry in self.folder().list()? {
+            let Some(name) = entry.name.to_str() else { continue };
+            if SegmentFile::Snapshot.parse(name).is_some_and(|offset| offset != end && !bases.contains(&offset)) {
+                self.folder().unlink(name)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// What is left behind must not be taken for whole: a log that failed keeps its recovery point and gets no marker.
+    pub fn has_failed(&self) -> Result<bool> {
+        Ok(self.writer_side()?.control.failed() != 0)
+    }
+
+    /// Base offset of the first segment.
+    pub fn first_base(&self) -> Result<i64> {
+        Ok(bases(self.folder())?.first().copied().unwrap_or(0))
+    }
+}

@@ -1,0 +1,110 @@
+//! Publishing and waking: who sleeps for an end arms a bit, re-reads the end and sleeps; who moves the end tests and clears the bit and wakes.
+//!
+//! The end is stored by an exchange, so that it is ordered before the look at the bits. Arming is a bit and never a count: a killed
+//! reader would leave a count too high.
+
+use std::sync::atomic::Ordering::{Relaxed, SeqCst};
+use std::sync::atomic::{AtomicU32, fence};
+
+use super::{ControlPage, at};
+use crate::sys::futex;
+
+const POKE_POSITION: u64 = 4095;
+
+/// What a poller waits for: bits of the polled word.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum PollBit {
+    /// The published end moved.
+    End = 1,
+    /// The durable end moved.
+    Durable = 2,
+}
+
+impl ControlPage {
+    /// Publishes a new end, ordered before the look at the armed bits that follows (an exchange is a full fence), and wakes who armed.
+    #[inline]
+    pub fn publish(&self, end: i64) {
+        self.long(at::PUBLISHED).swap(end.cast_unsigned(), SeqCst);
+        if self.word(at::ARMED).load(Relaxed) | self.word(at::POLLED).load(Relaxed) != 0 {
+            self.wake_end();
+        }
+    }
+
+    /// Wakes everybody who armed for the end.
+    #[cold]
+    pub fn wake_end(&self) {
+        if self.word(at::ARMED).swap(0, SeqCst) != 0 {
+            futex::wake(self.word(at::ARMED), i32::MAX);
+        }
+        self.poke(PollBit::End);
+    }
+
+    /// Wakes everybody, armed or not: after an owner that may have died between clearing a bit and waking.
+    pub fn wake_everybody(&self) {
+        for word in [at::ARMED, at::DURABLE_ARMED] {
+            self.word(word).swap(0, SeqCst);
+            futex::wake(self.word(word), i32::MAX);
+        }
+        self.word(at::POLLED).swap(0, SeqCst);
+        // A failed poke is made good by the poller's time slice.
+        let _ = self.file.write_at(&[1], POKE_POSITION);
+    }
+
+    fn poke(&self, bit: PollBit) {
+        let mask = bit as u32;
+        if self.word(at::POLLED).load(Relaxed) & mask != 0 && self.word(at::POLLED).fetch_and(!mask, SeqCst) & mask != 0
+        {
+            // A failed poke is made good by the poller's time slice.
+            let _ = self.file.write_at(&[1], POKE_POSITION);
+        }
+    }
+
+    /// Asks to be woken when the end moves; the caller re-reads the end before it sleeps on `armed_word` holding 1.
+    pub fn arm_end(&self) {
+        self.word(at::ARMED).store(1, SeqCst);
+        fence(SeqCst);
+    }
+
+    /// What a waiter for the end sleeps on.
+    #[must_use]
+    pub fn armed_word(&self) -> &AtomicU32 {
+        self.word(at::ARMED)
+    }
+
+    /// Asks for a byte to be written to the file when what `bit` names moves.
+    pub fn arm_poll(&self, bit: PollBit) {
+        self.word(at::POLLED).fetch_or(bit as u32, SeqCst);
+        fence(SeqCst);
+    }
+
+    /// Wakes everybody who waits for the durable end.
+    pub fn wake_durable(&self) {
+        if self.word(at::DURABLE_ARMED).swap(0, SeqCst) != 0 {
+            futex::wake(self.word(at::DURABLE_ARMED), i32::MAX);
+        }
+        self.poke(PollBit::Durable);
+    }
+
+    /// Asks to be woken when the durable end moves, and what to sleep on while it holds 1.
+    pub fn arm_durable(&self) -> &AtomicU32 {
+        let word = self.word(at::DURABLE_ARMED);
+        word.store(1, SeqCst);
+        fence(SeqCst);
+        word
+    }
+
+    /// Latches a failure; the first one stays. Wakes all waiters.
+    pub fn fail(&self, errno: i32) {
+        let _ = self.word(at::FAILED).compare_exchange(0, errno.unsigned_abs().max(1), SeqCst, SeqCst);
+        self.wake_end();
+        self.wake_durable();
+    }
+
+    /// Says that the topic is deleted, bumps the roll generation and wakes everybody.
+    pub fn set_deleted(&self) {
+        self.word(at::DELETED).store(1, SeqCst);
+        self.bump_roll_generation();
+        self.wake_end();
+        self.wake_durable();
+    }
+}

@@ -1,0 +1,239 @@
+//! Finds the batch that holds an offset: segment by the list, index for a hint, batch headers from there.
+//!
+//! An index entry is believed only if the batch at its position is whole as far as its header goes and ends with
+//! exactly the entry's offset; else the segment is walked from its start. So a missing, stale, foreign or damaged index
+//! costs time and nothing else.
+
+use std::sync::Arc;
+
+use super::config::{OnCorrupt, ReadMode, ReaderConfig};
+use super::index::{OffsetEntry, TimeEntry};
+use super::names::SegmentFile;
+use super::part::{Mapping, SegmentPart};
+use super::partition::PartitionLog;
+use super::reader::in_range;
+use super::segment_bytes::SegmentBytes;
+use super::segments::{Extent, Segment, SegmentList};
+use super::walk::{Cursor, Found, Opened, Resumed};
+use crate::error::{Error, Result};
+use crate::record::{BatchHeader, scan_entry};
+
+/// How a log is walked.
+#[derive(Debug, Clone, Copy)]
+pub struct Manner {
+    /// By map or by pread.
+    pub mode: ReadMode,
+    /// What to do about damage.
+    pub on_corrupt: OnCorrupt,
+}
+
+impl Manner {
+    /// What a reader's settings come to. A log that nobody holds a session of may be cut under us, so it is copied.
+    #[must_use]
+    pub fn new(log: &PartitionLog, config: &ReaderConfig) -> Self {
+        let mode = if log.control().is_none() { ReadMode::Copy } else { config.read_mode };
+        Self { mode, on_corrupt: config.on_corrupt }
+    }
+}
+
+/// The list of segments as of now.
+#[inline]
+pub fn newest_list(log: &PartitionLog) -> Result<Arc<SegmentList>> {
+    log.segments().at(log.folder(), log.roll_generation())
+}
+
+/// Opens a segment of a list that is to hold `offset`. Where its file went away since, the folder is listed again, once.
+pub fn open_at(log: &PartitionLog, mode: ReadMode, list: &Arc<SegmentList>, offset: i64) -> Result<Cursor> {
+    let mut list = Arc::clone(list);
+    for _ in 0..2 {
+        let Some(at) = list.find(offset) else { break };
+        if let Opened::Cursor(cursor) = Cursor::open(log, mode, &list, at)? {
+            return Ok(cursor);
+        }
+        list = log.segments().newer_than(log.folder(), &list)?;
+        // Retention moves the log start before it unlinks.
+        if offset < log.log_start() {
+            break;
+        }
+    }
+    in_range(log, offset)?;
+    Err(Error::Corrupt {
+        path: log.path().to_path_buf(),
+        position: 0,
+        reason: format!("no segment for offset {offset}, in a log of {} to {}", log.log_start(), log.published_end()),
+    })
+}
+
+/// A cursor before the batch that holds `offset`, which is below `end`; where offsets are missing, before the first batch behind it,
+/// or at the end of the segment that should hold it. `near` is a cursor of earlier, used again if it is of the same segment.
+pub fn locate(
+    log: &PartitionLog,
+    manner: Manner,
+    list: &Arc<SegmentList>,
+    near: Option<Cursor>,
+    offset: i64,
+    end: i64,
+) -> Result<Cursor> {
+    let wanted = list.find(offset).and_then(|at| list.get(at));
+    let near = near.filter(|near| wanted.is_some_and(|segment| Arc::ptr_eq(segment, near.window.segment())));
+    let mut cursor = match near {
+        Some(near) => near,
+        None => open_at(log, manner.mode, list, offset)?,
+    };
+    let base = cursor.window.segment().base_offset();
+    let (position, expected) = hint(log, &mut cursor.window, offset)?.unwrap_or((0, base));
+    cursor.jump(position, expected);
+    walk_to(log, manner, &mut cursor, offset, end)?;
+    Ok(cursor)
+}
+
+/// Walks forward to the batch that holds `offset`, or to the segment's end.
+fn walk_to(log: &PartitionLog, manner: Manner, cursor: &mut Cursor, offset: i64, end: i64) -> Result<()> {
+    loop {
+        match cursor.peek(log, end) {
+            Ok(Found::Batch(header)) if header.next_offset() <= offset => {
+                cursor.pass(header.size(), header.next_offset());
+            }
+            Ok(Found::Old(entry)) if entry.last_offset < offset => cursor.pass(entry.size, entry.last_offset + 1),
+            Ok(_) => return Ok(()),
+            Err(Error::Corrupt { .. }) if manner.on_corrupt == OnCorrupt::Skip => {
+                if let Resumed::Behind(stop) = cursor.pass_damage(log, end)? {
+                    cursor.jump(cursor.window.limit(), stop);
+                    return Ok(());
+                }
+            }
+            Err(error) => return Err(error),
+        }
+    }
+}
+
+/// Position and base offset of a batch at or before the one that holds `offset`, by the offset index; `None` where it has nothing to say or is wrong.
+fn hint(log: &PartitionLog, window: &mut SegmentBytes, offset: i64) -> Result<Option<(u64, i64)>> {
+    let segment = Arc::clone(window.segment());
+    let relative = offset - segment.base_offset();
+    if matches!(window.extent(), Extent::Published { end_offset, .. } if end_offset <= offset) {
+        // Entries were written since.
+        window.refresh(log)?;
+    }
+    let Some(index) = Index::<{ OffsetEntry::SIZE }>::open(log, window, &segment, SegmentFile::Index)? else {
+        return Ok(None);
+    };
+    let entry = index.last_where(|bytes| {
+        let entry = OffsetEntry::from_bytes(bytes);
+        // Zeroes are room for entries: no entry is of the segment's first batch.
+        entry.position != 0 && i64::from(entry.relative_offset) <= relative
+    });
+    let Some(entry) = entry.map(OffsetEntry::from_bytes) else { return Ok(None) };
+    let Ok(position) = u64::try_from(entry.position) else { return Ok(None) };
+    let last_offset = segment.base_offset() + i64::from(entry.relative_offset);
+    let found = scan_entry(window.at(log, position, BatchHeader::SIZE)?);
+    Ok(found.ok().filter(|found| found.last_offset == last_offset).map(|found| (position, found.base_offset)))
+}
+
+/// An offset up to which all batches of the segment have timestamps below `timestamp`, by the time index, with the largest of them.
+///
+/// The entry believed is the last one below `timestamp` whose batch ends with exactly its offset and has exactly its timestamp as
+/// its largest; that nothing before has a larger one is what Kafka's rule for writing entries says, and is trusted for
+/// such an entry. `None` where there is none: then nothing is known.
+pub fn time_hint(
+    log: &PartitionLog,
+    manner: Manner,
+    cursor: &mut Cursor,
+    timestamp: i64,
+    end: i64,
+) -> Result<Option<i64>> {
+    let segment = Arc::clone(cursor.window.segment());
+    let entry = {
+        let Some(index) =
+            Index::<{ TimeEntry::SIZE }>::open(log, &mut cursor.window, &segment, SegmentFile::TimeIndex)?
+        else {
+            return Ok(None);
+        };
+        index.last_where(|bytes| {
+            let entry = TimeEntry::from_bytes(bytes);
+            bytes != [0; TimeEntry::SIZE] && entry.timestamp < timestamp
+        })
+    };
+    let Some(entry) = entry.map(TimeEntry::from_bytes) else { return Ok(None) };
+    let offset = segment.base_offset() + i64::from(entry.relative_offset);
+    if offset >= cursor.stop(end) || entry.relative_offset < 0 {
+        return Ok(None);
+    }
+    let base = segment.base_offset();
+    let (position, expected) = hint(log, &mut cursor.window, offset)?.unwrap_or((0, base));
+    cursor.jump(position, expected);
+    let is_exact = walk_to(log, manner, cursor, offset, end).is_ok()
+        && match cursor.peek(log, end) {
+            Ok(Found::Batch(header)) => header.last_offset() == offset && header.max_timestamp == entry.timestamp,
+            Ok(Found::Old(found)) => found.last_offset == offset && found.max_timestamp == entry.timestamp,
+            _ => false,
+        };
+    Ok(is_exact.then_some(entry.timestamp))
+}
+
+/// The entries of an index file, by map or by pread.
+enum Index<'a, const SIZE: usize> {
+    Map(Arc<Mapping>, u64),
+    Copy(&'a SegmentPart, u64),
+}
+
+impl<'a, const SIZE: usize> Index<'a, SIZE> {
+    /// `None` where it is missing or has no entries that may be looked at.
+    fn open(
+        log: &PartitionLog,
+        window: &mut SegmentBytes,
+        segment: &'a Segment,
+        which: SegmentFile,
+    ) -> Result<Option<Self>> {
+        let Some(part) = segment.index(log.folder(), which)? else { return Ok(None) };
+        // How far the index may be looked at belongs to the same tail as the log's extent.
+        let count = Segment::index_entries(part, which, window.extent())?;
+        if count == 0 {
+            return Ok(None);
+        }
+        Ok(Some(match window.mode() {
+            ReadMode::Copy => Self::Copy(part, count),
+            ReadMode::Map => {
+                let bytes = count * SIZE as u64;
+                // An index that still grows is mapped as far as it may.
+                let growth = if window.extent() == Extent::Closed { 0 } else { log.config().segment_index_bytes };
+                Self::Map(part.map(bytes, bytes.max(growth))?, count)
+            }
+        }))
+    }
+
+    #[inline]
+    fn entry(&self, number: u64) -> Option<[u8; SIZE]> {
+        let position = number * SIZE as u64;
+        match self {
+            Self::Map(mapping, _) => {
+                let from = position as usize;
+                mapping.bytes(from..from + SIZE).first_chunk().copied()
+            }
+            Self::Copy(part, _) => {
+                let mut bytes = [0; SIZE];
+                let filled = part.file().read_at(&mut bytes, position).ok()?;
+                (filled == SIZE).then_some(bytes)
+            }
+        }
+    }
+
+    /// The last entry for which `is_before` holds, which it does for a first part of the entries if they are in order. Out of
+    /// order ones give any entry: it is checked by who asks.
+    fn last_where(&self, is_before: impl Fn([u8; SIZE]) -> bool) -> Option<[u8; SIZE]> {
+        let (Self::Map(_, count) | Self::Copy(_, count)) = self;
+        let (mut low, mut high) = (0, *count);
+        let mut best = None;
+        while low < high {
+            let middle = low + (high - low) / 2;
+            match self.entry(middle) {
+                Some(bytes) if is_before(bytes) => {
+                    best = Some(bytes);
+                    low = middle + 1;
+                }
+                _ => high = middle,
+            }
+        }
+        best
+    }
+}

@@ -1,0 +1,207 @@
+//! The tables of a view's records, by rows and by columns: packed, pointer-free, filled in one pass over the batches.
+//!
+//! Control records, records below the offset that was asked for and those of hidden batches (aborted transactions) get no row.
+
+use crate::error::{Error, Result};
+use crate::record::{BatchError, BatchHeader, RecordIter, TimestampType};
+
+/// One row of a view's record table; 56 bytes, pointer-free. Lengths -1: null. Positions count from the view's base.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[repr(C)]
+pub struct RecordRow {
+    /// Offset in the log.
+    pub offset: i64,
+    /// Milliseconds since the epoch.
+    pub timestamp: i64,
+    /// Where the key starts.
+    pub key_position: u64,
+    /// Where the value starts.
+    pub value_position: u64,
+    /// Where the header fields start.
+    pub headers_position: u64,
+    /// Bytes of the key, -1 null.
+    pub key_len: i32,
+    /// Bytes of the value, -1 null.
+    pub value_len: i32,
+    /// Bytes of the header fields.
+    pub headers_len: i32,
+    /// Bits: 0 LogAppendTime, 1 decompressed.
+    pub flags: u32,
+}
+
+impl RecordRow {
+    /// Flag: the timestamp is the log's append time, not the producer's.
+    pub const LOG_APPEND_TIME: u32 = 1;
+    /// Flag: the record came out of a compressed batch; positions are in the decompressed buffer.
+    pub const DECOMPRESSED: u32 = 2;
+}
+
+/// The same table by columns; all slices are of one length.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Columns {
+    /// Offsets.
+    pub offsets: Vec<i64>,
+    /// Timestamps.
+    pub timestamps: Vec<i64>,
+    /// Key positions.
+    pub key_positions: Vec<u64>,
+    /// Value positions.
+    pub value_positions: Vec<u64>,
+    /// Header positions.
+    pub headers_positions: Vec<u64>,
+    /// Key lengths, -1 null.
+    pub key_lens: Vec<i32>,
+    /// Value lengths, -1 null.
+    pub value_lens: Vec<i32>,
+    /// Header lengths.
+    pub headers_lens: Vec<i32>,
+}
+
+/// What a table is filled from.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Records<'a> {
+    /// Whole uncompressed batches, one behind the other; those at the `hidden` positions (in order) get no rows.
+    Run { bytes: &'a [u8], hidden: &'a [usize] },
+    /// The records of one batch, decompressed.
+    Decompressed { header: &'a BatchHeader, bytes: &'a [u8] },
+}
+
+/// A batch whose records cannot be decoded: where in the run it begins, and why.
+pub(super) type Malformed = (usize, BatchError);
+
+/// The smallest record: seven fields of a byte each.
+const RECORD_BYTES_LEAST: usize = 7;
+
+impl Records<'_> {
+    /// Rows at most: what the batch headers claim, if that many could lie in the bytes.
+    fn count_max(&self, claimed: usize) -> usize {
+        let (Self::Run { bytes, .. } | Self::Decompressed { bytes, .. }) = self;
+        claimed.min(bytes.len() / RECORD_BYTES_LEAST + 1)
+    }
+
+    /// The table by rows, of the records from `first_offset` on.
+    pub(super) fn rows(
+        &self,
+        first_offset: i64,
+        claimed: usize,
+    ) -> Result<std::result::Result<Vec<RecordRow>, Malformed>> {
+        let mut rows = Vec::new();
+        reserve(&mut rows, self.count_max(claimed))?;
+        Ok(self.visit(first_offset, |row| rows.push(row)).map(|()| rows))
+    }
+
+    /// The table by columns.
+    pub(super) fn columns(&self, first_offset: i64, claimed: usize) -> Result<std::result::Result<Columns, Malformed>> {
+        let mut columns = Columns::default();
+        let count = self.count_max(claimed);
+        columns.reserve(count)?;
+        Ok(self.visit(first_offset, |row| columns.push(&row)).map(|()| columns))
+    }
+
+    /// Whether there is a row at all.
+    pub(super) fn has_rows(&self, first_offset: i64) -> bool {
+        let mut found = false;
+        // A malformed batch must reach the caller, who meets it when the table is asked for.
+        self.visit(first_offset, |_| found = true).is_err() || found
+    }
+
+    fn visit(&self, first_offset: i64, mut take: impl FnMut(RecordRow)) -> std::result::Result<(), Malformed> {
+        match *self {
+            Self::Decompressed { header, bytes } => {
+                let batch = Batch { header, first_offset, base: 0, flags: RecordRow::DECOMPRESSED };
+                batch.visit(bytes, &mut take).map_err(|error| (0, error))
+            }
+            Self::Run { bytes, hidden } => {
+                let mut hidden = hidden.iter().copied().peekable();
+                let mut start = 0;
+                while let Some(rest) = bytes.get(start..).filter(|rest| !rest.is_empty()) {
+                    let at = |error| (start, error);
+                    let header = BatchHeader::parse(rest).map_err(at)?;
+                    let is_hidden = hidden.next_if_eq(&start).is_some();
+                    if !is_hidden && !header.attributes.is_control() {
+                        let area = header.record_area(rest).map_err(at)?;
+                        let base = (start + BatchHeader::SIZE) as u64;
+                        let batch = Batch { header: &header, first_offset, base, flags: 0 };
+                        batch.visit(area, &mut take).map_err(at)?;
+                    }
+                    start += header.size();
+                }
+                Ok(())
+            }
+        }
+    }
+}
+
+/// One batch on its way into a table.
+struct Batch<'a> {
+    header: &'a BatchHeader,
+    first_offset: i64,
+    /// Position of its record area in the view's base.
+    base: u64,
+    flags: u32,
+}
+
+impl Batch<'_> {
+    #[inline]
+    fn visit(&self, area: &[u8], take: &mut impl FnMut(RecordRow)) -> std::result::Result<(), BatchError> {
+        let append_time = match self.header.attributes.timestamp_type() {
+            TimestampType::CreateTime => 0,
+            TimestampType::LogAppendTime => RecordRow::LOG_APPEND_TIME,
+        };
+        let flags = self.flags | append_time;
+        for record in RecordIter::new(self.header, area) {
+            let record = record?;
+            if record.offset < self.first_offset {
+                continue;
+            }
+            take(RecordRow {
+                offset: record.offset,
+                timestamp: record.timestamp,
+                key_position: self.base + record.key_position as u64,
+                value_position: self.base + record.value_position as u64,
+                headers_position: self.base + record.headers_position as u64,
+                key_len: len_of(record.key),
+                value_len: len_of(record.value),
+                headers_len: record.headers.len() as i32,
+                flags,
+            });
+        }
+        Ok(())
+    }
+}
+
+/// A length as tables have it. A field lies inside a batch of less than 2^31 bytes.
+#[inline]
+fn len_of(field: Option<&[u8]>) -> i32 {
+    field.map_or(-1, |field| field.len() as i32)
+}
+
+impl Columns {
+    fn reserve(&mut self, count: usize) -> Result<()> {
+        reserve(&mut self.offsets, count)?;
+        reserve(&mut self.timestamps, count)?;
+        reserve(&mut self.key_positions, count)?;
+        reserve(&mut self.value_positions, count)?;
+        reserve(&mut self.headers_positions, count)?;
+        reserve(&mut self.key_lens, count)?;
+        reserve(&mut self.value_lens, count)?;
+        reserve(&mut self.headers_lens, count)
+    }
+
+    #[inline]
+    fn push(&mut self, row: &RecordRow) {
+        self.offsets.push(row.offset);
+        self.timestamps.push(row.timestamp);
+        self.key_positions.push(row.key_position);
+        self.value_positions.push(row.value_position);
+        self.headers_positions.push(row.headers_position);
+        self.key_lens.push(row.key_len);
+        self.value_lens.push(row.value_len);
+        self.headers_lens.push(row.headers_len);
+    }
+}
+
+fn reserve<T>(column: &mut Vec<T>, count: usize) -> Result<()> {
+    let refused = |_| Error::OutOfMemory { what: "a record table", bytes: count.saturating_mul(size_of::<T>()) };
+    column.try_reserve_exact(count).map_err(refused)
+}

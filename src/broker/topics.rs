@@ -65,7 +65,7 @@ pub fn create(shared: &Shared, name: &str, partition_count: i32, conf: &Conf) ->
 
 fn create_partition(root: &Dir, folder: &PartitionFolder, id: TopicId, conf: &Conf, session: [u64; 2]) -> Result<()> {
     let dir = root.create_dir(&folder.name())?;
-    metadata::write(&dir, id)?;
+    metadata::write_topic_id(&dir, id)?;
     properties::write(&dir, conf)?;
     let mut epochs = LeaderEpochs::default();
     epochs.assign(0, 0);
@@ -129,7 +129,7 @@ pub fn list(root: &Dir) -> Result<Value> {
         let conf = properties::read(&dir)?.unwrap_or_default();
         let config: serde_json::Map<String, Value> =
             conf.topic_values().into_iter().map(|(key, value)| (key.to_owned(), json!(value))).collect();
-        let id = metadata::read(&dir)?.map(TopicId::text);
+        let id = metadata::read_topic_id(&dir)?.map(|id| id.to_string());
         topics.push(json!({ "name": first.topic, "partitions": partitions, "id": id, "config": config }));
     }
     Ok(json!({ "topics": topics }))

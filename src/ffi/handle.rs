@@ -276,3 +276,6 @@ impl<T: Send + Sync> Drop for Pin<'_, T> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

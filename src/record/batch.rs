@@ -272,21 +272,6 @@ fn negative(position: usize, name: &str, found: i32) -> BatchError {
     BatchError::Malformed { position: position as u64, reason: format!("{name} {found}, expected 0 or more") }
 }
 
-/// What every entry of a log file has in common, whatever its magic: enough to walk a file and to rebuild its indexes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct EntryHeader {
-    /// 0, 1 or 2.
-    pub magic: i8,
-    /// First offset; for magic 0 and 1 the offset that the entry carries, which is its last.
-    pub base_offset: i64,
-    /// Last offset.
-    pub last_offset: i64,
-    /// Whole size in bytes.
-    pub size: usize,
-    /// Largest timestamp, -1 for magic 0.
-    pub max_timestamp: i64,
-}
-
 /// Checks the CRC of one whole batch (exactly `size()` bytes or more; what follows is ignored).
 pub fn check_crc(batch: &[u8]) -> Result<(), BatchError> {
     let header = BatchHeader::parse(batch)?;

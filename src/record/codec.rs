@@ -15,6 +15,8 @@ mod snappy;
 mod xxh32;
 #[cfg(feature = "zstd")]
 mod zstd;
+#[cfg(feature = "zstd")]
+mod zstd_bound;
 
 use std::fmt;
 use std::ops::RangeInclusive;

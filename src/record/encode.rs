@@ -30,7 +30,7 @@ pub(super) struct RecordFields<'a> {
     pub header_count: i32,
 }
 
-/// Room that [`write`] asks for. Saturates.
+/// Room that [`write()`] asks for. Saturates.
 #[inline]
 pub(super) fn record_size_max(key_len: usize, value_len: usize, headers_len: usize) -> usize {
     OVERHEAD_MAX.saturating_add(key_len).saturating_add(value_len).saturating_add(headers_len)

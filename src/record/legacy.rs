@@ -1,4 +1,6 @@
-//! Recognises magic 0 and 1 message sets, so that they can be named, stepped over and indexed. Never decoded.
+//! What every entry of a log file has in common, whatever its magic; and so all that is known of magic 0 and 1.
+//!
+//! Message sets of those are recognised, so that they can be named, stepped over and indexed. Never decoded.
 //!
 //! ```text
 //! byte  size  type  field
@@ -12,11 +14,26 @@
 //! ```
 
 use super::batch::LENGTH_LEAST_ANY;
-use super::{BatchError, BatchHeader, EntryHeader};
+use super::{BatchError, BatchHeader};
 
 const LENGTH_LEAST_MAGIC_1: i32 = 22;
 const HEAD_SIZE_MAGIC_0: usize = 18;
 const HEAD_SIZE_MAGIC_1: usize = 26;
+
+/// What every entry of a log file has in common, whatever its magic: enough to walk a file and to rebuild its indexes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct EntryHeader {
+    /// 0, 1 or 2.
+    pub magic: i8,
+    /// First offset; for magic 0 and 1 the offset that the entry carries, which is its last.
+    pub base_offset: i64,
+    /// Last offset.
+    pub last_offset: i64,
+    /// Whole size in bytes.
+    pub size: usize,
+    /// Largest timestamp, -1 for magic 0.
+    pub max_timestamp: i64,
+}
 
 /// Reads the entry header at the start of `bytes`, whatever its magic. Needs 61 bytes for magic 2, 26 (18 for magic 0)
 /// else; `Truncated` says how many. Does not check a CRC, nor that the whole entry is there.
@@ -62,8 +79,8 @@ fn truncated(needed: usize, bytes: &[u8]) -> BatchError {
 
 #[cfg(test)]
 mod tests {
-    use super::scan_entry;
-    use crate::record::{BatchError, EntryHeader};
+    use super::{EntryHeader, scan_entry};
+    use crate::record::BatchError;
 
     fn message(magic: u8, length: i32) -> Vec<u8> {
         let mut bytes = Vec::new();

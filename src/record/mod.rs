@@ -12,11 +12,11 @@ mod marker;
 mod records;
 pub mod varint;
 
-pub use batch::{Attributes, BatchHeader, EntryHeader, TimestampType, check_crc, stamp, stamp_append_time};
+pub use batch::{Attributes, BatchHeader, TimestampType, check_crc, stamp, stamp_append_time};
 pub use builder::BatchBuilder;
 pub use codec::{Codec, Compression, Compressor, Decompressor, decompress};
 pub use crc::crc32c;
 pub use error::BatchError;
-pub use legacy::scan_entry;
+pub use legacy::{EntryHeader, scan_entry};
 pub use marker::{ControlMarker, MARKER_BATCH_SIZE, TransactionEnd, control_marker, marker_batch};
 pub use records::{RecordIter, RecordRef};

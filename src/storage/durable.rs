@@ -58,7 +58,7 @@ pub(super) fn wait(
             let what = format!("offset {offset} of {} to be durable", log.path().display());
             return Err(Error::TimedOut { what, waited_ms: begun.elapsed().as_millis() as u64 });
         }
-        let slept = sleep(control, offset, published, left.map_or(SLICE, |left| left.min(SLICE)));
+        let slept = sleep(control, offset, left.map_or(SLICE, |left| left.min(SLICE)));
         match slept {
             Wake::Interrupted => return Err(Error::Interrupted { what: "a record to be durable" }),
             Wake::TimedOut if left.is_none_or(|left| left > SLICE) => {
@@ -74,7 +74,8 @@ pub(super) fn wait(
     }
 }
 
-fn sleep(control: &ControlPage, offset: i64, published: bool, slice: Duration) -> Wake {
+fn sleep(control: &ControlPage, offset: i64, slice: Duration) -> Wake {
+    let published = control.published_end() > offset;
     let word = control.arm_durable();
     let syncer_is_gone = published && control.sync_word().load(std::sync::atomic::Ordering::SeqCst) == 0;
     if control.durable_end() > offset || control.is_stopped() || syncer_is_gone {

@@ -1,22 +1,28 @@
 //! The engine of one partition: segments, indexes, control page, append, durability, readers, recovery. Knows no C and no socket.
 //!
 //! - `config`, `names`, `index`, `tail`: what a log is made of, and the sparse-index rule;
-//! - `control`, `slots`, `session`: what processes share;
-//! - `partition` (the handle), `active`, `append`, `grow`, `roll`, `takeover`, `durable`: the writing side;
+//! - `control`, `slots`, `session`, `open`: what processes share, and how a partition is joined;
+//! - `partition`: the handle. Its writing side: `writer`, `active`, `append`, `raw`, `grow`, `roll`, `takeover`, `durable`, `close`;
 //! - `segments`, `part`, `segment_bytes`: which segments there are, and how far each may be looked at;
 //! - `walk`, `lookup`, `times`: batches in order, by offset, by time;
 //! - `reader`, `run`, `view`, `table`, `unpack`, `arrived`, `isolation`, `wait`, `sender`: what comes out;
-//! - `recovery`, `scan`, `checkpoint`, `leader_epoch`, `producers`, `transactions`: what a log is rebuilt from.
+//! - `recovery` (the order of steps), `housekeeping`, `survey`, `clean_tail`, `set_aside`, `rebuild`, `producer_recovery`: a folder made ready for a writer;
+//! - `window`, `scan`, `segment_scan`: log files read from front to back;
+//! - `checkpoint`, `leader_epoch`, `producers`, `transactions`: Kafka's small files.
 
 pub mod active;
 pub mod append;
 pub mod arrived;
 pub mod checkpoint;
+mod clean_tail;
 pub mod close;
 pub mod config;
 pub mod control;
 pub mod durable;
+#[cfg(test)]
+mod fixture;
 pub mod grow;
+mod housekeeping;
 pub mod index;
 pub mod isolation;
 pub mod leader_epoch;
@@ -25,17 +31,23 @@ pub mod names;
 pub mod open;
 pub mod part;
 pub mod partition;
+mod producer_recovery;
 pub mod producers;
 pub mod raw;
 pub mod reader;
+pub mod rebuild;
 pub mod recovery;
 pub mod roll;
 pub mod run;
+mod scan;
 pub mod segment_bytes;
+mod segment_scan;
 pub mod segments;
 pub mod sender;
 pub mod session;
+mod set_aside;
 pub mod slots;
+mod survey;
 pub mod table;
 pub mod tail;
 pub mod takeover;
@@ -45,4 +57,5 @@ pub mod unpack;
 pub mod view;
 pub mod wait;
 pub mod walk;
+mod window;
 pub mod writer;

@@ -202,11 +202,10 @@ pub fn fill_new_page(control: &ControlPage, session: [u64; 2], created_ms: i64) 
 
 /// What the newest snapshot of a folder says, as a snapshot: our own appends change nothing in it.
 fn newest_snapshot(folder: &Dir, end: i64) -> Result<Vec<u8>> {
-    let any = folder
-        .list()?
-        .iter()
-        .any(|entry| entry.name.to_str().and_then(|name| SegmentFile::Snapshot.parse(name)).is_some());
-    let state = if any { ProducerState::load(folder, 0, end)?.0 } else { ProducerState::default() };
+    let entries = folder.list()?;
+    let offsets: Vec<i64> =
+        entries.iter().filter_map(|entry| SegmentFile::Snapshot.parse(entry.name.to_str()?)).collect();
+    let state = ProducerState::load(folder, &offsets, end, end)?.state;
     Ok(state.encode())
 }
 

@@ -1,14 +1,18 @@
 //! Zstandard, one frame or several.
 //!
 //! A batch is decoded in one piece, not as a stream: the window that a frame asks for is then the output itself, and a
-//! frame that asks for 128 MiB of it costs nothing. Kafka's own writers leave the content size out, so the output is
-//! guessed from the input and the decoding begun anew with four times the room until it fits or the limit is reached.
+//! frame that asks for 128 MiB of it costs nothing. Kafka's own writers leave the content size out, so the room is taken
+//! from the blocks (`zstd_bound`); where those would allow much more than such input usually holds, first from a guess.
 
 use zstd_safe::zstd_sys::ZSTD_ErrorCode;
 use zstd_safe::{CCtx, CParameter, DCtx};
 
 use super::super::BatchError;
+use super::zstd_bound::content_size_max;
 use super::{Codec, failed, reserve};
+
+/// Records seldom compress better.
+const RATIO_USUAL: usize = 16;
 
 /// A compression context.
 #[derive(Default)]
@@ -41,22 +45,22 @@ pub(super) struct Decoder {
 
 impl Decoder {
     pub(super) fn decompress(&mut self, compressed: &[u8], limit: usize, out: &mut Vec<u8>) -> Result<(), BatchError> {
-        let declared = match zstd_safe::get_frame_content_size(compressed) {
-            Ok(declared) => declared,
+        match zstd_safe::get_frame_content_size(compressed) {
+            Ok(declared) if declared.is_some_and(|size| size > limit as u64) => {
+                return Err(BatchError::OutputLimit { limit });
+            }
+            Ok(_) => {}
             Err(_) => return Err(failed(Codec::Zstd, "does not begin with a frame".to_owned())),
-        };
-        if declared.is_some_and(|size| size > limit as u64) {
-            return Err(BatchError::OutputLimit { limit });
         }
+        let Some(most) = content_size_max(compressed) else {
+            return Err(failed(Codec::Zstd, "frames are cut short, or other bytes lie behind them".to_owned()));
+        };
+        let guess = compressed.len().saturating_mul(RATIO_USUAL);
         let context = match &mut self.context {
             Some(context) => context,
             slot => slot.insert(DCtx::try_create().ok_or_else(no_memory)?),
         };
-        // A declared size is a claim too: it saves a second try, but only as far as the first guess.
-        let guess = compressed.len().saturating_mul(4).max(512);
-        let mut room = declared.map_or(guess, |size| guess.max((size as usize).min(compressed.len() * 64)));
-        loop {
-            room = room.min(limit);
+        for room in [guess.min(most).min(limit), most.min(limit)] {
             reserve(Codec::Zstd, out, room)?;
             out.resize(room, 0);
             match context.decompress(&mut out[..], compressed) {
@@ -64,12 +68,14 @@ impl Decoder {
                     out.truncate(size);
                     return Ok(());
                 }
-                Err(code) if !is_too_small(code) => return Err(complaint(code)),
-                Err(_) if room == limit => return Err(BatchError::OutputLimit { limit }),
-                Err(_) => room = room.saturating_mul(4),
+                Err(code) if is_too_small(code) => out.clear(),
+                Err(code) => return Err(complaint(code)),
             }
-            out.clear();
         }
+        if most > limit {
+            return Err(BatchError::OutputLimit { limit });
+        }
+        Err(failed(Codec::Zstd, format!("blocks hold more than their {most} bytes")))
     }
 }
 

@@ -1,0 +1,90 @@
+//! Producer state at recovery: the newest snapshot that is of use, and the batches behind it.
+//!
+//! A log that was closed in good order and has no snapshot at all never had a producer with an id, or comes from a time before snapshots; brokers take it so too,
+//! and it is what keeps opening such a log from reading all of it.
+
+use serde_json::{Value, json};
+
+use super::housekeeping::Listing;
+use super::names::SegmentFile;
+use super::producers::ProducerState;
+use super::scan::Crc;
+use super::segment_scan::Scanner;
+use super::survey::segment_of;
+use super::tail::TailState;
+use crate::error::Result;
+use crate::sys::{Dir, clock};
+
+/// Gives the scanner the state as of segment number `from`, which it is to walk next.
+pub(super) fn load_below(scanner: &mut Scanner<'_>, bases: &[i64], from: usize) -> Result<()> {
+    let (Some(&first), Some(&base)) = (bases.first(), bases.get(from)) else { return Ok(()) };
+    let snapshots = Listing::read(scanner.dir)?.offsets(SegmentFile::Snapshot);
+    let loaded = ProducerState::load(scanner.dir, &snapshots, base, i64::MAX)?;
+    let start = loaded.offset.unwrap_or(first);
+    let below = bases.get(..from).unwrap_or_default();
+    scanner.producers = replay(scanner.dir, scanner.index_interval_bytes, below, loaded.state, start)?;
+    scanner.producers_from = start.max(base);
+    Ok(())
+}
+
+/// The state at the end of a log that was closed in good order.
+pub(super) fn at_clean_end(dir: &Dir, index_interval_bytes: u64, bases: &[i64], end: i64) -> Result<ProducerState> {
+    let snapshots = Listing::read(dir)?.offsets(SegmentFile::Snapshot);
+    let loaded = ProducerState::load(dir, &snapshots, end, end)?;
+    match (loaded.offset, bases.first()) {
+        (Some(offset), _) if offset == end => Ok(loaded.state),
+        (None, _) if snapshots.is_empty() => Ok(loaded.state),
+        (offset, Some(first)) => replay(dir, index_interval_bytes, bases, loaded.state, offset.unwrap_or(*first)),
+        (_, None) => Ok(loaded.state),
+    }
+}
+
+/// The state behind the last of these segments, given that as of `start`. Reads headers and markers only.
+fn replay(
+    dir: &Dir,
+    index_interval_bytes: u64,
+    bases: &[i64],
+    state: ProducerState,
+    start: i64,
+) -> Result<ProducerState> {
+    let mut scanner = Scanner::new(dir, index_interval_bytes, Crc::Skip, i64::MAX);
+    scanner.producers = state;
+    scanner.producers_from = start;
+    for (index, &base) in bases.iter().enumerate().skip(segment_of(bases, start)) {
+        let successor = bases.get(index + 1).copied();
+        // A snapshot at a segment's very end has nothing of it left to replay.
+        if successor.is_none_or(|next| next > start) {
+            scanner.scan(TailState::empty(base, clock::now_ms(), 0), successor)?;
+        }
+    }
+    Ok(scanner.producers)
+}
+
+/// Removes snapshots that are damaged, or about offsets that are gone, and those that no segment starts at but the newest: as brokers keep them.
+pub(super) fn tidy_snapshots(dir: &Dir, bases: &[i64], end: i64, report: &mut Vec<Value>) -> Result<()> {
+    let mut snapshots = Listing::read(dir)?.offsets(SegmentFile::Snapshot);
+    let loaded = ProducerState::load(dir, &snapshots, end, end)?;
+    for (offset, reason) in &loaded.unusable {
+        let name = SegmentFile::Snapshot.name(*offset);
+        dir.unlink(&name)?;
+        report.push(json!({ "event": "removed", "file": name, "reason": reason }));
+    }
+    snapshots.retain(|offset| loaded.unusable.iter().all(|(unusable, _)| unusable != offset));
+    let newest = snapshots.last().copied();
+    for offset in snapshots {
+        if Some(offset) != newest && bases.binary_search(&offset).is_err() {
+            dir.unlink(&SegmentFile::Snapshot.name(offset))?;
+        }
+    }
+    Ok(())
+}
+
+/// Leaves a snapshot at the end, so that the next recovery need not go back further.
+pub(super) fn write_if_new(dir: &Dir, producers: &ProducerState, end: i64) -> Result<()> {
+    let snapshots = Listing::read(dir)?.offsets(SegmentFile::Snapshot);
+    let loaded = ProducerState::load(dir, &snapshots, end, end)?;
+    if loaded.offset == Some(end) && loaded.state == *producers {
+        return Ok(());
+    }
+    producers.write_snapshot(dir, end)
+}

@@ -218,20 +218,20 @@ impl Recovery<'_> {
     /// Makes both indexes and the aborted transactions of a scanned segment right.
     fn write_indexes(&mut self, scan: &SegmentScan) -> Result<()> {
         let base_offset = scan.tail.base_offset;
-        for (kind, content) in [(SegmentFile::Index, &scan.offset_index), (SegmentFile::TimeIndex, &scan.time_index)] {
-            self.write(kind, base_offset, content)?;
-        }
+        self.write(SegmentFile::Index, base_offset, &scan.offset_index, &[])?;
+        let surplus = rebuild::closing_entry(&scan.tail);
+        self.write(SegmentFile::TimeIndex, base_offset, &scan.time_index, &surplus)?;
         let name = SegmentFile::TxnIndex.name(base_offset);
         if !scan.aborted.is_empty() {
-            self.write(SegmentFile::TxnIndex, base_offset, &transactions::encode(&scan.aborted))?;
+            self.write(SegmentFile::TxnIndex, base_offset, &transactions::encode(&scan.aborted), &[])?;
         } else if self.dir.unlink(&name)? {
             self.report.push(json!({ "event": "removed", "file": name, "reason": "no transaction was aborted in it" }));
         }
         Ok(())
     }
 
-    fn write(&mut self, kind: SegmentFile, base_offset: i64, content: &[u8]) -> Result<()> {
-        if rebuild::write(self.dir, kind, base_offset, content, self.company)? == Change::Rebuilt {
+    fn write(&mut self, kind: SegmentFile, base_offset: i64, content: &[u8], surplus: &[u8]) -> Result<()> {
+        if rebuild::write(self.dir, kind, base_offset, content, surplus, self.company)? == Change::Rebuilt {
             self.report.push(json!({ "event": "rebuilt", "file": kind.name(base_offset), "bytes": content.len() }));
         }
         Ok(())
@@ -245,8 +245,8 @@ impl Recovery<'_> {
         };
         for &base in closed.iter().filter(lacks) {
             let indexes = rebuild::indexes_of_closed(self.dir, base, self.config.index_interval_bytes)?;
-            self.write(SegmentFile::Index, base, &indexes.offset)?;
-            self.write(SegmentFile::TimeIndex, base, &indexes.time)?;
+            self.write(SegmentFile::Index, base, &indexes.offset, &[])?;
+            self.write(SegmentFile::TimeIndex, base, &indexes.time, &[])?;
         }
         Ok(())
     }
@@ -265,8 +265,8 @@ impl Recovery<'_> {
         }
         match kept {
             None => {
-                self.write(SegmentFile::Index, last, &scan.offset_index)?;
-                self.write(SegmentFile::TimeIndex, last, &scan.time_index)?;
+                self.write(SegmentFile::Index, last, &scan.offset_index, &[])?;
+                self.write(SegmentFile::TimeIndex, last, &scan.time_index, &rebuild::closing_entry(&scan.tail))?;
             }
             Some((offsets, times)) => {
                 let parts = [

@@ -96,6 +96,7 @@ impl Gatherer {
     /// A view of uncompressed batches from the cursor on; the first was looked at. `None` where it has only records below the offset.
     fn run(&mut self, cursor: &mut Cursor, wanted: &Wanted<'_>, first: &BatchHeader) -> Result<Option<Arc<View>>> {
         let start = cursor.position;
+        cursor.window.read_ahead(start)?;
         let mut run = Run::begin(cursor, first);
         while run.len < wanted.max_bytes
             && self.extend(cursor, wanted, start, &mut run).unwrap_or(Shown::No) == Shown::Yes

@@ -166,6 +166,15 @@ impl SegmentBytes {
         filled.map(|_| ())
     }
 
+    /// Makes room in a copying window for a long run from `position` on: reads again where little of it is there.
+    #[inline]
+    pub fn read_ahead(&mut self, position: u64) -> Result<()> {
+        let Source::Copy { start, buffer, ahead } = &self.source else { return Ok(()) };
+        let there = (*start + buffer.len() as u64).saturating_sub(position);
+        let wanted = (*ahead as u64).min(self.limit.saturating_sub(position));
+        if there >= wanted / 2 { Ok(()) } else { self.copy(position, usize::try_from(wanted).unwrap_or(usize::MAX)) }
+    }
+
     /// Whether looking at `len` bytes from `position` leaves what was borrowed before where it is.
     #[must_use]
     #[inline]

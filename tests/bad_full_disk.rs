@@ -157,6 +157,9 @@ fn part_that_creates() {
     let topics = directory.topics().expect("list");
     assert!(!topics.contains("large"), "nothing is left of what could not be created: {topics}");
     directory.create_topic("large", 20, &Conf::new()).expect("created now");
-    assert_eq!(logs::append(&directory.open_log("large", 19).expect("opens"), &[Owned::new(1, "v")]).expect("append"), 0);
+    assert_eq!(
+        logs::append(&directory.open_log("large", 19).expect("opens"), &[Owned::new(1, "v")]).expect("append"),
+        0
+    );
     directory.close().expect("closes");
 }

@@ -79,11 +79,14 @@ fn ready_batches_are_checked_as_a_broker_checks_them() {
 
     for size in [0, 1, 11, 12, 16, 17, 60, 61, good.len() - 1] {
         let error = log.append_raw(&good[..size]).expect_err("refused");
-        assert!(matches!(error, Error::InvalidBatch(BatchError::Truncated { .. } | BatchError::Malformed { .. })), "{size}: {error}");
+        assert!(
+            matches!(error, Error::InvalidBatch(BatchError::Truncated { .. } | BatchError::Malformed { .. })),
+            "{size}: {error}"
+        );
     }
     let mut longer = good.clone();
     longer.push(0);
-    assert!(matches!(log.append_raw(&longer), Err(Error::InvalidBatch(_))));
+    assert!(matches!(log.append_raw(&longer), Err(Error::InvalidRecord { .. })), "more than one batch");
     for bit in 0..good.len() * 8 {
         let ours_to_give = (0..8).contains(&(bit / 8)) || (12..16).contains(&(bit / 8));
         let mut flipped = good.clone();
@@ -93,7 +96,9 @@ fn ready_batches_are_checked_as_a_broker_checks_them() {
     let end = log.watermarks().end;
     let read = logs::read_all(&log);
     assert_eq!(read.len() as i64, end);
-    assert!(read.iter().all(|record| record.key.as_deref() == Some(b"key") && record.value.as_deref() == Some(b"value")));
+    assert!(
+        read.iter().all(|record| record.key.as_deref() == Some(b"key") && record.value.as_deref() == Some(b"value"))
+    );
     logs::close((directory, log));
 }
 
@@ -225,13 +230,17 @@ fn what_this_user_may_not_read_is_named() {
             } else {
                 let directory = logs::open(&path, OpenMode::ReadOnly);
                 let opened = directory.open_log(TOPIC, 0);
-                let read = opened.and_then(|log| logs::read_until(&log, Start::Earliest, ReaderConfig::default()).1.map_or(Ok(()), Err));
+                let read = opened.and_then(|log| {
+                    logs::read_until(&log, Start::Earliest, ReaderConfig::default()).1.map_or(Ok(()), Err)
+                });
                 assert_denied(read, &denied);
             }
         });
         fs::set_permissions(&denied, before).expect("mode is set");
     }
-    as_somebody_else(|| assert_denied(Directory::open(&place.join("new"), &Conf::new(), OpenMode::Create), &place.join("new")));
+    as_somebody_else(|| {
+        assert_denied(Directory::open(&place.join("new"), &Conf::new(), OpenMode::Create), &place.join("new"))
+    });
     for entry in scratch::walk(&path) {
         set_mode(&entry, 0o755);
     }

@@ -24,13 +24,8 @@ fn part_that_locks_like_a_broker() {
     let Some(path) = child::folder() else { return };
     let file = OpenOptions::new().read(true).write(true).create(true).truncate(false).open(path.join(".lock"));
     let file = file.expect(".lock opens");
-    let whole = libc::flock {
-        l_type: libc::F_WRLCK as i16,
-        l_whence: libc::SEEK_SET as i16,
-        l_start: 0,
-        l_len: 0,
-        l_pid: 0,
-    };
+    let whole =
+        libc::flock { l_type: libc::F_WRLCK as i16, l_whence: libc::SEEK_SET as i16, l_start: 0, l_len: 0, l_pid: 0 };
     let locked = fcntl(&file, FcntlArg::F_SETLK(&whole)).is_ok();
     child::say("locked", i64::from(locked));
     child::wait_to_be_told();

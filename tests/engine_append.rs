@@ -39,7 +39,11 @@ fn three() -> Vec<Owned> {
         headers: headers.to_vec(),
         ..Owned::default()
     };
-    vec![record(T, "k1", Some("v1"), &[]), record(T + 5, "k2", Some("v2"), b"\x02h\x02x"), record(T + 10, "k3", None, &[])]
+    vec![
+        record(T, "k1", Some("v1"), &[]),
+        record(T + 5, "k2", Some("v2"), b"\x02h\x02x"),
+        record(T + 10, "k3", None, &[]),
+    ]
 }
 
 #[test]
@@ -217,7 +221,8 @@ fn segments_roll_when_an_index_is_full() {
 fn log_append_time_is_the_clock_of_the_append() {
     let place = Scratch::new("append-log-append-time");
     let (directory, log) = logs::create(place.path(), &[("message.timestamp.type", "LogAppendTime")]);
-    let now = || std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).expect("after 1970").as_millis() as i64;
+    let now =
+        || std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).expect("after 1970").as_millis() as i64;
     let before = now();
     logs::append(&log, &[Owned::new(5, "a"), Owned::new(7, "b")]).expect("append");
     let after = now();
@@ -227,7 +232,11 @@ fn log_append_time_is_the_clock_of_the_append() {
     logs::close((directory, log));
     let bytes = fs::read(segment_file(&place.join(PARTITION), 0, "log")).expect("segment is readable");
     assert_eq!(bytes[22] & 0x0f, 8, "attributes say append time, no codec");
-    assert_eq!(i64::from_be_bytes(bytes[27..35].try_into().expect("8 bytes")), 5, "the base timestamp stays the first record's");
+    assert_eq!(
+        i64::from_be_bytes(bytes[27..35].try_into().expect("8 bytes")),
+        5,
+        "the base timestamp stays the first record's"
+    );
     assert_eq!(batches(&bytes)[0].max_timestamp, read[0].timestamp);
     record::check_crc(&bytes).expect("the checksum covers the new time");
 }

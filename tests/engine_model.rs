@@ -137,7 +137,9 @@ impl Both {
         let open = |start| Reader::open(Arc::clone(self.log()), start, ReaderConfig::default());
         for outside in [-1, self.end() + 1, i64::MAX] {
             match open(Start::At(outside)) {
-                Err(Error::OffsetOutOfRange { offset, start: 0, end, .. }) => assert_eq!((offset, end), (outside, self.end())),
+                Err(Error::OffsetOutOfRange { offset, start: 0, end, .. }) => {
+                    assert_eq!((offset, end), (outside, self.end()))
+                }
                 other => panic!("offset {outside}: {other:?}"),
             }
         }

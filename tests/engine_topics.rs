@@ -83,7 +83,10 @@ fn readers_keep_their_view_of_a_deleted_topic() {
         assert!(matches!(woken, Err(Error::UnknownPartition { .. })), "{woken:?}");
     });
     assert!(!place.join(PARTITION).exists());
-    logs::assert_same(&logs::records_of(&view).expect("the view stays"), &expected[..logs::records_of(&view).expect("records").len()]);
+    logs::assert_same(
+        &logs::records_of(&view).expect("the view stays"),
+        &expected[..logs::records_of(&view).expect("records").len()],
+    );
     let fetched = reader.fetch(1 << 20, Some(Duration::ZERO));
     assert!(matches!(fetched, Err(Error::UnknownPartition { partition: 0, .. })), "{fetched:?}");
     let appended = logs::append(&log, &[Owned::new(1, "too late")]);
@@ -101,7 +104,10 @@ fn readers_keep_their_view_of_a_deleted_topic() {
     logs::close((directory, fresh));
     let (directory, log) = logs::reopen(place.path());
     assert_eq!(logs::read_all(&log).len(), 1);
-    logs::assert_same(&logs::records_of(&view).expect("still"), &expected[..logs::records_of(&view).expect("records").len()]);
+    logs::assert_same(
+        &logs::records_of(&view).expect("still"),
+        &expected[..logs::records_of(&view).expect("records").len()],
+    );
     logs::close((directory, log));
 }
 
@@ -136,7 +142,9 @@ fn illegal_names_and_counts_are_refused() {
     let long = "x".repeat(250);
     for name in ["", ".", "..", "a/b", "../a", "a b", "a\0b", "a\n", "ä", "a:b", "__cluster_metadata", &long] {
         match directory.create_topic(name, 1, &Conf::new()) {
-            Err(error @ Error::InvalidTopic { .. }) => assert!(error.to_string().len() > 20, "{error}"),
+            Err(error @ Error::InvalidTopic { .. }) => {
+                assert!(error.to_string().starts_with(&format!("topic name {name:?}: ")), "{error}")
+            }
             other => panic!("{name:?}: {other:?}"),
         }
         if name != "__cluster_metadata" {
@@ -157,7 +165,10 @@ fn illegal_names_and_counts_are_refused() {
     assert_eq!(scratch::names(place.path()), before, "nothing is left of what was refused");
     let longest = "y".repeat(249);
     directory.create_topic(&longest, 1, &Conf::new()).expect("249 bytes are allowed");
-    assert_eq!(logs::append(&directory.open_log(&longest, 0).expect("opens"), &[Owned::new(1, "v")]).expect("append"), 0);
+    assert_eq!(
+        logs::append(&directory.open_log(&longest, 0).expect("opens"), &[Owned::new(1, "v")]).expect("append"),
+        0
+    );
     directory.delete_topic(&longest).expect("deleted, though its folder's new name must be cut");
     assert_eq!(listed(&directory), []);
     directory.close().expect("closes");
@@ -178,7 +189,7 @@ fn half_made_topics_do_not_exist() {
     let directory = logs::open(place.path(), OpenMode::ReadWrite);
     assert_eq!(listed(&directory), [], "a topic exists if its partition 0 does");
     let opened = directory.open_log("half", 2);
-    assert!(matches!(opened, Err(Error::UnknownPartition { .. })), "{opened:?}");
+    assert!(matches!(opened.as_ref().err(), Some(Error::UnknownPartition { .. })), "opened, or {:?}", opened.err());
     directory.create_topic("half", 2, &Conf::new()).expect("created anew");
     assert_eq!(listed(&directory), [text("half", 2)]);
     assert!(!place.join("half-2").exists(), "what was left of the old one is gone");
@@ -191,7 +202,9 @@ fn half_made_topics_do_not_exist() {
 fn folders_of_strangers_are_named() {
     let place = Scratch::new("topics-strangers");
     logs::close(logs::create(place.path(), &[]));
-    for passed_over in ["events-0.0123456789abcdef0123456789abcdef-delete", "old-0.x-stray", "lost+found", "remote-log-index-cache"] {
+    for passed_over in
+        ["events-0.0123456789abcdef0123456789abcdef-delete", "old-0.x-stray", "lost+found", "remote-log-index-cache"]
+    {
         fs::create_dir(place.join(passed_over)).expect("folder");
     }
     let directory = logs::open(place.path(), OpenMode::ReadWrite);

@@ -30,7 +30,8 @@ fn every_record_once_across_rolls() {
         drain(&mut behind, usize::MAX);
         assert_eq!(drain(&mut small, 1), live.log.published_end());
         let segments = std::fs::read_dir(live.partition_folder()).expect("folder");
-        let logs = segments.filter(|entry| entry.as_ref().expect("entry").path().extension().is_some_and(|e| e == "log"));
+        let logs =
+            segments.filter(|entry| entry.as_ref().expect("entry").path().extension().is_some_and(|e| e == "log"));
         assert!(logs.count() > 10, "the log did not roll");
     }
 }
@@ -49,7 +50,8 @@ fn a_seek_to_each_offset_and_time() {
             let view = reader.fetch(1, POLL).expect("fetch");
             assert_eq!(assert_tells(&view).0, offset);
         }
-        let mut times: Vec<i64> = (0..end).flat_map(|offset| [timestamp_at(offset), timestamp_at(offset) + 1]).collect();
+        let mut times: Vec<i64> =
+            (0..end).flat_map(|offset| [timestamp_at(offset), timestamp_at(offset) + 1]).collect();
         times.extend([0, i64::MAX]);
         for time in times {
             let wanted = (0..end).find(|offset| timestamp_at(*offset) >= time);

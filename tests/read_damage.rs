@@ -3,6 +3,7 @@
 //! Every bit of a log of two segments is flipped once.
 
 #[path = "read/made.rs"]
+#[allow(dead_code, reason = "each test uses a part of it")]
 mod made;
 
 use ckafka::Error;

@@ -58,7 +58,7 @@ void print_rate(const char *what, int64_t record_count, uint64_t size, double se
 /* The number behind a name, given with its quotes and colon, in what ckafka_stats tells. */
 uint64_t stats_number(const char *json, const char *name);
 
-/* The core for the nth role of a program: one each as long as there are enough that it may use, then from the first again. */
+/* The core for the nth role of a program: one each while there are enough that it may use, then from the first. */
 int32_t core_for(int role);
 
 #endif

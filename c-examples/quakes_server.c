@@ -43,7 +43,7 @@ typedef struct {
     ckafka_log_t *log;
     deliveries_t deliveries;
     client_t clients[CLIENTS_MAX];
-    int client_count, served_count;
+    int client_count, served_count, left_count;
     uint64_t size;
     double seconds; /* spent in ckafka_send */
 } server_t;
@@ -83,7 +83,7 @@ static void accept_client(server_t *server)
     watch(server, fd, EPOLLOUT, client);
 }
 
-/* The client has the log up to its end: say so by closing. What the socket still holds, the kernel delivers. */
+/* Closes: for a client that has it all, the end of the log. What the socket still holds, the kernel delivers. */
 static void finish_client(server_t *server, client_t *client)
 {
     check(ckafka_sender_close(client->sender), "closing a sender");
@@ -112,6 +112,10 @@ static void serve_client(server_t *server, client_t *client)
         check(ckafka_sender_position(client->sender, &offset, &bytes_into_batch), "asking where the sender is");
         client->pause_count++;
         client->pause_count_in_batch += bytes_into_batch > 0;
+    } else if (err == CKAFKA_ERR__CLOSED) { /* its loss, not that of the others */
+        fprintf(stderr, "client %d left: %s\n", client->number, ckafka_errmsg());
+        server->left_count++;
+        finish_client(server, client);
     } else if (err != CKAFKA_ERR__INTERRUPTED) {
         check(err, "sending");
     }
@@ -147,7 +151,7 @@ static void report(const server_t *server, ckafka_t *directory)
     const uint64_t copied = stats_number(json, "\"bytes_copied\":");
     ckafka_free(json);
 
-    print_rate("sent", (end - low) * server->served_count, server->size, server->seconds);
+    print_rate("sent", (end - low) * (server->served_count - server->left_count), server->size, server->seconds);
     printf("sent by the kernel %" PRIu64 " bytes\n", by_kernel);
     printf("copied through user space %" PRIu64 " bytes\n", copied);
     if (by_kernel != server->size || copied != 0)
@@ -175,14 +179,12 @@ int main(int argc, char **argv)
     if (expected_count < 1 || expected_count > CLIENTS_MAX)
         die("usage: %s DIRECTORY CLIENTS (1 to %d)", argv[0], CLIENTS_MAX);
     setvbuf(stdout, NULL, _IOLBF, 0); /* whoever waits for the port reads a pipe or a file */
-    const int32_t consumer_core = core_for(ROLE_CONSUMER), network_core = core_for(ROLE_NETWORK);
 
     ckafka_t *directory = open_directory(argv[1]);
     check(ckafka_log_open(directory, QUAKES_TOPIC, 0, &server.log), "opening the topic " QUAKES_TOPIC);
-    deliveries_start(&server.deliveries, directory, expected_count, consumer_core);
-    check(ckafka_pin_thread(network_core), "binding the network thread");
+    deliveries_start(&server.deliveries, directory, expected_count, core_for(ROLE_CONSUMER));
+    check(ckafka_pin_thread(core_for(ROLE_NETWORK)), "binding the network thread");
     listen_on_loopback(&server);
-
     serve(&server, expected_count);
 
     deliveries_finish(&server.deliveries);
@@ -191,5 +193,7 @@ int main(int argc, char **argv)
     check(ckafka_close(directory), "closing the data directory");
     close(server.listener);
     close(server.poll);
+    if (server.left_count > 0)
+        die("%d of %d clients left before the end", server.left_count, expected_count);
     return 0;
 }

@@ -141,17 +141,18 @@ pub(crate) fn in_signal<N: Noun>(
     handle: *const N::Handle,
     call: impl FnOnce(&N),
 ) -> ckafka_err_t {
-    let caught = catch_unwind(AssertUnwindSafe(|| {
-        HANDLES.visit_in_signal(handle.addr() as u64, |object| {
+    let visited = HANDLES.visit_in_signal(handle.addr() as u64, |object| {
+        // Caught inside the visit, which has to be left in order.
+        catch_unwind(AssertUnwindSafe(|| {
             inject_panic(function);
             N::of(object).map(call)
-        })
-    }));
-    match caught {
+        }))
+    });
+    match visited {
         Ok(Ok(Some(()))) => CKAFKA_OK,
-        Ok(Err(Refusal::Poisoned)) | Err(_) => CKAFKA_ERR__PANIC,
-        Ok(Err(Refusal::Forked)) => CKAFKA_ERR__FORKED,
-        Ok(Ok(None) | Err(Refusal::Unknown)) => CKAFKA_ERR__BAD_HANDLE,
+        Ok(Err(_)) | Err(Refusal::Poisoned) => CKAFKA_ERR__PANIC,
+        Err(Refusal::Forked) => CKAFKA_ERR__FORKED,
+        Ok(Ok(None)) | Err(Refusal::Unknown) => CKAFKA_ERR__BAD_HANDLE,
     }
 }
 

@@ -95,7 +95,10 @@ impl<T: Send + Sync> Table<T> {
     }
 
     /// Goes into the object of a handle that is to be closed, which a panic or a fork does not prevent.
+    ///
+    /// What others left behind goes first, as it may be what keeps this object in use.
     pub(crate) fn pin_to_close(&self, handle: u64) -> Result<Pin<'_, T>, Refusal> {
+        self.bury();
         let (index, generation, slot) = self.find(handle)?;
         match slot.enter_to_close(generation) {
             Ok(object) => Ok(Pin { table: self, slot, index, object }),
@@ -104,6 +107,7 @@ impl<T: Send + Sync> Table<T> {
     }
 
     /// Calls `visit` with the object of a handle; frees no memory and takes no lock, so a signal handler may do it.
+    /// `visit` must not panic: the object would never be freed.
     pub(crate) fn visit_in_signal<R>(&self, handle: u64, visit: impl FnOnce(&T) -> R) -> Result<R, Refusal> {
         let (index, generation, slot) = self.find(handle)?;
         let visited = slot.enter(generation, fork::generation()).map(|object| {

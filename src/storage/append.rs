@@ -60,9 +60,7 @@ pub(super) fn append(
         Err(panic) => {
             let mended = take_over(writer, appender, control, log.folder(), config);
             drop(guard);
-            if let Err(error) = mended {
-                return Err(error);
-            }
+            mended?;
             resume_unwind(panic)
         }
     };

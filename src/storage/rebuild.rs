@@ -23,7 +23,7 @@ const SIZE_MAX: usize = 1 << 30;
 pub(super) enum Change {
     /// It was right.
     None,
-    /// It was right but for zeroes at its end, which are cut off: an index that was grown ahead of use.
+    /// It was right but for what its end may have: zeroes of an index that was grown ahead of use, or the entry of a close. That is cut off.
     Trimmed,
     /// It was missing or wrong.
     Rebuilt,
@@ -54,18 +54,25 @@ pub(super) fn close(scan: &mut SegmentScan) {
     }
 }
 
-/// Makes a file of a segment hold exactly `content`.
+/// The time entry that closing the segment would add; what an active segment's time index may have more than it should.
+pub(super) fn closing_entry(tail: &TailState) -> Vec<u8> {
+    let mut tail = *tail;
+    tail.take_time_entry().map(|entry| entry.to_bytes().to_vec()).unwrap_or_default()
+}
+
+/// Makes a file of a segment hold exactly `content`. `surplus` may stand behind it without being damage.
 pub(super) fn write(
     dir: &Dir,
     kind: SegmentFile,
     base_offset: i64,
     content: &[u8],
+    surplus: &[u8],
     company: Company,
 ) -> Result<Change> {
     let name = kind.name(base_offset);
     let change = match dir.open_file_if_there(&name, Access::Read)? {
         None => Change::Rebuilt,
-        Some(file) => compare(&mut Window::new(&file)?, content)?,
+        Some(file) => compare(&mut Window::new(&file)?, content, surplus)?,
     };
     match (change, company) {
         (Change::None, _) => {}
@@ -77,7 +84,7 @@ pub(super) fn write(
     Ok(change)
 }
 
-fn compare(window: &mut Window<'_>, content: &[u8]) -> Result<Change> {
+fn compare(window: &mut Window<'_>, content: &[u8], surplus: &[u8]) -> Result<Change> {
     let size = content.len() as u64;
     if window.len() < size {
         return Ok(Change::Rebuilt);
@@ -88,11 +95,12 @@ fn compare(window: &mut Window<'_>, content: &[u8]) -> Result<Change> {
             return Ok(Change::Rebuilt);
         }
     }
-    Ok(match window.len() == size {
-        true => Change::None,
-        false if window.is_zero_from(size)? => Change::Trimmed,
-        false => Change::Rebuilt,
-    })
+    if window.len() == size {
+        return Ok(Change::None);
+    }
+    let follows = window.bytes(size, surplus.len())?.starts_with(surplus);
+    let zeroes_from = if follows { size + surplus.len() as u64 } else { size };
+    Ok(if window.is_zero_from(zeroes_from)? { Change::Trimmed } else { Change::Rebuilt })
 }
 
 /// Keeps the first `kept` bytes of an index and puts `added` behind them.
@@ -143,11 +151,12 @@ mod tests {
     #[test]
     fn only_what_differs_is_written() {
         let folder = Folder::new("rebuild");
-        let put = |content: &[u8], company| write(&folder.dir, SegmentFile::Index, 5, content, company).unwrap();
+        let put = |content: &[u8], company| write(&folder.dir, SegmentFile::Index, 5, content, b"+", company).unwrap();
         assert_eq!(put(b"entries", Company::Alone), Change::Rebuilt);
         assert_eq!(put(b"entries", Company::Alone), Change::None);
         for company in [Company::Alone, Company::Readers] {
-            folder.write(NAME, b"entries\0\0\0\0\0\0");
+            let surplus: &[u8] = if company == Company::Alone { b"entries\0\0\0\0\0" } else { b"entries+\0\0" };
+            folder.write(NAME, surplus);
             let before = folder.dir.stat(NAME).unwrap().unwrap().identity;
             assert_eq!(put(b"entries", company), Change::Trimmed);
             assert_eq!(folder.read(NAME), b"entries");

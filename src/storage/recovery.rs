@@ -21,7 +21,7 @@ use super::producers::ProducerState;
 use super::rebuild::{self, Change};
 use super::scan::Crc;
 use super::segment_scan::{Scanner, SegmentEnd, SegmentScan};
-use super::set_aside::{end_log, retire, trim};
+use super::set_aside::{Keep, end_log, retire, trim};
 use super::survey::{self, Fate};
 use super::tail::TailState;
 use super::transactions;
@@ -84,11 +84,11 @@ pub fn recover(
     }
     let report = tidy(dir)?;
     let bases = Listing::read(dir)?.offsets(SegmentFile::Log);
-    let mut recovery = Recovery { dir, config, company, bases, report, loss: Loss::None };
     let kept_below = match shutdown {
         Shutdown::Clean => i64::MAX,
         Shutdown::Unclean { recovery_point } => recovery_point,
     };
+    let mut recovery = Recovery { dir, config, company, bases, report, loss: Loss::None, kept_below };
     let crc = if shutdown == Shutdown::Clean { Crc::Skip } else { Crc::Check };
     let mut scanner = Scanner::new(dir, config.index_interval_bytes, crc, kept_below);
     let mut tail = match shutdown {
@@ -152,6 +152,8 @@ struct Recovery<'a> {
     bases: Vec<i64>,
     report: Vec<Value>,
     loss: Loss,
+    /// What lies below this offset was synced once.
+    kept_below: i64,
 }
 
 impl Recovery<'_> {
@@ -176,7 +178,9 @@ impl Recovery<'_> {
                 (SegmentEnd::Whole, _) => {}
                 (SegmentEnd::Zeroes, Fate::Continues | Fate::Ends) => trim(dir, base_offset, scan.tail.position)?,
                 (SegmentEnd::Bad(reason), Fate::Continues) => {
-                    self.report.append(&mut end_log(dir, base_offset, scan.tail.position, &[], self.company, reason)?);
+                    let keep = Keep::WholeBatches;
+                    let done = end_log(dir, base_offset, scan.tail.position, &[], self.company, keep, reason)?;
+                    self.report.extend(done);
                 }
                 (SegmentEnd::Zeroes, Fate::Breaks) => {
                     let reason = "zeroes, though segments follow";
@@ -203,7 +207,8 @@ impl Recovery<'_> {
 
     fn end_here(&mut self, scan: &SegmentScan, later: &[i64], reason: &str) -> Result<()> {
         let TailState { base_offset, position, end_offset, .. } = scan.tail;
-        let mut done = end_log(self.dir, base_offset, position, later, self.company, reason)?;
+        let keep = if end_offset < self.kept_below { Keep::Everything } else { Keep::WholeBatches };
+        let mut done = end_log(self.dir, base_offset, position, later, self.company, keep, reason)?;
         for event in &mut done {
             if let Value::Object(fields) = event {
                 fields.insert("end_offset".to_owned(), json!(end_offset));
@@ -218,20 +223,20 @@ impl Recovery<'_> {
     /// Makes both indexes and the aborted transactions of a scanned segment right.
     fn write_indexes(&mut self, scan: &SegmentScan) -> Result<()> {
         let base_offset = scan.tail.base_offset;
-        for (kind, content) in [(SegmentFile::Index, &scan.offset_index), (SegmentFile::TimeIndex, &scan.time_index)] {
-            self.write(kind, base_offset, content)?;
-        }
+        self.write(SegmentFile::Index, base_offset, &scan.offset_index, &[])?;
+        let surplus = rebuild::closing_entry(&scan.tail);
+        self.write(SegmentFile::TimeIndex, base_offset, &scan.time_index, &surplus)?;
         let name = SegmentFile::TxnIndex.name(base_offset);
         if !scan.aborted.is_empty() {
-            self.write(SegmentFile::TxnIndex, base_offset, &transactions::encode(&scan.aborted))?;
+            self.write(SegmentFile::TxnIndex, base_offset, &transactions::encode(&scan.aborted), &[])?;
         } else if self.dir.unlink(&name)? {
             self.report.push(json!({ "event": "removed", "file": name, "reason": "no transaction was aborted in it" }));
         }
         Ok(())
     }
 
-    fn write(&mut self, kind: SegmentFile, base_offset: i64, content: &[u8]) -> Result<()> {
-        if rebuild::write(self.dir, kind, base_offset, content, self.company)? == Change::Rebuilt {
+    fn write(&mut self, kind: SegmentFile, base_offset: i64, content: &[u8], surplus: &[u8]) -> Result<()> {
+        if rebuild::write(self.dir, kind, base_offset, content, surplus, self.company)? == Change::Rebuilt {
             self.report.push(json!({ "event": "rebuilt", "file": kind.name(base_offset), "bytes": content.len() }));
         }
         Ok(())
@@ -245,8 +250,8 @@ impl Recovery<'_> {
         };
         for &base in closed.iter().filter(lacks) {
             let indexes = rebuild::indexes_of_closed(self.dir, base, self.config.index_interval_bytes)?;
-            self.write(SegmentFile::Index, base, &indexes.offset)?;
-            self.write(SegmentFile::TimeIndex, base, &indexes.time)?;
+            self.write(SegmentFile::Index, base, &indexes.offset, &[])?;
+            self.write(SegmentFile::TimeIndex, base, &indexes.time, &[])?;
         }
         Ok(())
     }
@@ -265,8 +270,8 @@ impl Recovery<'_> {
         }
         match kept {
             None => {
-                self.write(SegmentFile::Index, last, &scan.offset_index)?;
-                self.write(SegmentFile::TimeIndex, last, &scan.time_index)?;
+                self.write(SegmentFile::Index, last, &scan.offset_index, &[])?;
+                self.write(SegmentFile::TimeIndex, last, &scan.time_index, &rebuild::closing_entry(&scan.tail))?;
             }
             Some((offsets, times)) => {
                 let parts = [

@@ -1,0 +1,84 @@
+//! Producer snapshots and aborted transactions that we replay from a broker's log equal those that the broker wrote.
+
+mod recovery_support;
+
+use std::fs;
+
+use ckafka::storage::names::SegmentFile;
+use ckafka::storage::producers::ProducerState;
+use ckafka::storage::transactions;
+use recovery_support::{Scratch, children, interval, name_of, partitions};
+
+#[test]
+fn files_round_trip_byte_for_byte() {
+    let (mut snapshots, mut aborts) = (0, 0);
+    for partition in partitions(&["log-dir", "before", "after"]) {
+        let scratch = Scratch::copy_of(&partition);
+        for (name, content) in scratch.files() {
+            if SegmentFile::Snapshot.parse(&name).is_some() {
+                assert_eq!(
+                    ProducerState::decode(&content).unwrap().encode(),
+                    content,
+                    "{} {name}",
+                    partition.display()
+                );
+                snapshots += 1;
+            } else if let Some(base) = SegmentFile::TxnIndex.parse(&name) {
+                let entries = transactions::read(&scratch.dir, base).unwrap();
+                assert_eq!(transactions::encode(&entries), content, "{} {name}", partition.display());
+                aborts += 1;
+            }
+        }
+    }
+    assert_eq!((snapshots, aborts), (177, 18));
+}
+
+/// Compacted logs have lost batches, and delete-records segments, that their snapshots were made of; a restarted broker drops producers that are a day old.
+fn is_complete(partition: &std::path::Path) -> bool {
+    let path = partition.to_str().unwrap();
+    !["/compacted/", "/after/", "/delete-records", "/metadata/"].iter().any(|case| path.contains(case))
+}
+
+#[test]
+fn snapshots_replayed_from_the_log_equal_the_brokers() {
+    let mut compared = 0;
+    for partition in partitions(&["log-dir"]).into_iter().filter(|partition| is_complete(partition)) {
+        for file in children(&partition) {
+            let Some(offset) = SegmentFile::Snapshot.parse(&name_of(&file)) else { continue };
+            // The log as it was at that offset, without any snapshot to start from.
+            let scratch = Scratch::new("producers");
+            for log in children(&partition) {
+                if SegmentFile::Log.parse(&name_of(&log)).is_some_and(|base| base < offset) {
+                    fs::copy(&log, scratch.path.join(name_of(&log))).unwrap();
+                }
+            }
+            let recovered = scratch.unclean(interval(&name_of(&partition)));
+            if recovered.read_only.is_none() {
+                assert_eq!(recovered.producers.encode(), fs::read(&file).unwrap(), "{}", file.display());
+                assert_eq!(scratch.read(&name_of(&file)), fs::read(&file).unwrap(), "left for the next recovery");
+                compared += 1;
+            }
+        }
+    }
+    assert!(compared > 50, "{compared}");
+}
+
+#[test]
+fn aborted_transactions_rebuilt_from_the_log_equal_the_brokers() {
+    let mut compared = 0;
+    for partition in partitions(&["log-dir", "before"]).into_iter().filter(|partition| is_complete(partition)) {
+        let scratch = Scratch::copy_of(&partition);
+        let wanted: Vec<_> = scratch.files().into_iter().filter(|(name, _)| name.ends_with(".txnindex")).collect();
+        for (name, _) in &wanted {
+            scratch.remove(name);
+        }
+        let recovered = scratch.unclean(interval(&name_of(&partition)));
+        for (name, content) in wanted {
+            assert_eq!(scratch.read(&name), content, "{} {name}", partition.display());
+            compared += 1;
+        }
+        let is_open = partition.ends_with("txnopen-0") || partition.ends_with("unc-txn-0");
+        assert_eq!(recovered.producers.first_open_transaction().is_some(), is_open, "{}", partition.display());
+    }
+    assert_eq!(compared, 13);
+}

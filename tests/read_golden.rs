@@ -4,6 +4,7 @@
 //! to each time, against the expected records searched by brute force.
 
 #[path = "read/golden.rs"]
+#[allow(dead_code, reason = "each test uses a part of it")]
 mod golden;
 
 use std::sync::Arc;

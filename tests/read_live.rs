@@ -1,6 +1,7 @@
 //! A reader sees exactly what is published, as soon as it is, by map and by copy, across rolls.
 
 #[path = "read/live.rs"]
+#[allow(dead_code, reason = "each test uses a part of it")]
 mod live;
 
 use std::time::{Duration, Instant};

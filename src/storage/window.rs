@@ -88,13 +88,13 @@ impl<'a> Window<'a> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::storage::fixture::Folder;
+    use crate::storage::testing::Folder;
     use crate::sys::Access;
 
     #[test]
     fn parts_checksums_and_zeroes_are_those_of_the_whole_file() {
         let folder = Folder::new("window");
-        let mut content: Vec<u8> = (0..3 * WINDOW + 77).map(|n| (n * n >> 7) as u8).collect();
+        let mut content: Vec<u8> = (0..3 * WINDOW + 77).map(|n| ((n * n) >> 7) as u8).collect();
         content.extend(std::iter::repeat_n(0, WINDOW + 5));
         folder.write("a.log", &content);
         let file = folder.dir.open_file("a.log", Access::Read).unwrap();

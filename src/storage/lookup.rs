@@ -92,7 +92,7 @@ fn walk_to(log: &PartitionLog, manner: Manner, cursor: &mut Cursor, offset: i64,
     loop {
         match cursor.peek(log, end) {
             Ok(Found::Batch(header)) if header.next_offset() <= offset => {
-                cursor.pass(header.size(), header.next_offset());
+                cursor.pass_unchecked(header.size(), header.next_offset());
             }
             Ok(Found::Old(entry)) if entry.last_offset < offset => cursor.pass(entry.size, entry.last_offset + 1),
             Ok(_) => return Ok(()),

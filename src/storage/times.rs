@@ -85,7 +85,7 @@ impl Search<'_> {
                         return Ok(Some(found));
                     }
                     largest = largest.max(Some(header.max_timestamp));
-                    cursor.pass(header.size(), header.next_offset());
+                    cursor.pass_unchecked(header.size(), header.next_offset());
                 }
                 Ok(Found::Old(entry)) => {
                     if entry.max_timestamp >= self.timestamp && entry.last_offset >= self.start {

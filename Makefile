@@ -45,7 +45,7 @@ test: venv ## every test of at most 12 minutes on 2 cores
 	scripts/check-header $(BUILD)
 	@scripts/preflight skipped
 
-test-all: test check-features check-examples check-abi check-size check-dist check-broker ## test, and what takes longer: brokers, sanitizers, all features
+test-all: test check-features check-examples check-abi check-release check-dist check-broker ## test, and what takes longer: brokers, sanitizers, all features
 
 # Each codec by itself, none and all: what is left out must not be missed by the rest.
 check-features:

@@ -25,7 +25,7 @@ INSTALLED = $(INCLUDEDIR)/ckafka.h $(LIBDIR)/libckafka.so.$(VERSION) $(LIBDIR)/l
 # Folders that are ours alone.
 INSTALLED_FOLDERS = $(CMAKEDIR) $(DOCDIR)
 
-.PHONY: install install-strip uninstall package dist check-dist abi check-abi check-size
+.PHONY: install install-strip uninstall package dist check-dist abi check-abi check-release
 
 package: lib
 	@mkdir -p $(PACKAGE)
@@ -67,5 +67,5 @@ abi: ## write packaging/libckafka.abi anew: the binary interface that check-abi 
 	@scripts/preflight abi
 	scripts/check-abi write $(TARGET_DIR)
 
-check-size: lib
-	scripts/check-size $(BUILD)
+check-release: lib
+	scripts/check-release $(BUILD)

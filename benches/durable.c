@@ -122,7 +122,7 @@ int main(int argc, char **argv)
     uint64_t records, ns;
     touch_memory((uint64_t)args_number(&args, "touch_mib", 0) * MIB);
     if (args_is(&args, "bare")) {
-        bare_t bare = {.map = map_zeroed(args.folder, "frames", FILE_SIZE)};
+        bare_t bare = {.map = map_zeroed(args.folder, "frames", FILE_SIZE, FILE_SIZE)};
         check_sys(fsync(bare.map.fd), "fsync");
         records = run(&args, &bare, NULL, &ns);
     } else {

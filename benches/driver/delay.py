@@ -28,7 +28,7 @@ def latency(bench):
 
 def worst(bench):
     """A steady load across rolls; the machine's own stalls beside it."""
-    settings = {"seconds": bench.pick(30, 8), "segment_mib": bench.pick(64, 32), "rate": 100_000, "touch_mib": 1024}
+    settings = {"seconds": bench.pick(30, 8), "segment_mib": bench.pick(64, 32), "rate": 100_000}
     for case, contestant, pretouch in (
         ("bare loop, populated before", "bare", 0),
         ("no thread", "ckafka", 0),

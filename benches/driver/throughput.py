@@ -4,7 +4,7 @@ import statistics
 
 from .row import compare, tell
 
-TOUCH_MIB = 1024
+TOUCH_MIB = 2048
 
 
 def rate(result, amount="bytes"):

@@ -7,7 +7,7 @@
 //! - `page`: the control page as an onlooker reads it; `files`: segments read by other code than the library's;
 //! - `oracle`: what must be true of the files, given the board.
 //!
-//! The process that starts others has one thread, so that a forked child may do anything.
+//! The process that starts others has one thread at work, so that a forked child may do anything.
 
 pub mod board;
 pub mod dice;

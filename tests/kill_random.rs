@@ -183,7 +183,7 @@ impl Round<'_> {
     fn disturb(&mut self, length: Duration) {
         let begun = Instant::now();
         while begun.elapsed() < length && self.verdict.is_good() {
-            std::thread::sleep(Duration::from_micros(5000 + self.dice.below(30_000)));
+            std::thread::sleep(Duration::from_micros(2000 + self.dice.below(24_000)));
             self.resume(Instant::now());
             self.look_after();
             let number = self.pick();
@@ -219,7 +219,7 @@ impl Round<'_> {
     /// If the dead process held the append word, and somebody can take it: how long does that last?
     fn measure_takeover(&mut self, killed: usize) {
         let begun = Instant::now();
-        let Some(page) = Page::open(&self.stage.data()) else { return };
+        let Some(page) = Page::open(self.stage.data()) else { return };
         let Some(dead) = page.dead_appender() else { return };
         let waits = |actor: &Actor| {
             matches!(actor.role, Role::Writes(Habit::Hammer)) && actor.stopped_until.is_none()
@@ -286,7 +286,7 @@ impl Round<'_> {
     }
 
     fn count_session(&mut self) {
-        if let Some(page) = Page::open(&self.stage.data()) {
+        if let Some(page) = Page::open(self.stage.data()) {
             for (sum, count) in self.total.counters.iter_mut().zip(page.counters()) {
                 *sum += count;
             }
@@ -306,7 +306,7 @@ impl Round<'_> {
                 actor.progress = progress;
                 actor.moved = Instant::now();
             } else if actor.moved.elapsed() > HUNG_AFTER {
-                let page = Page::open(&self.stage.data()).map(|page| page.describe());
+                let page = Page::open(self.stage.data()).map(|page| page.describe());
                 println!("HUNG: {:?} at place {}; {page:?}", actor.role, actor.place);
                 self.verdict.hung += 1;
             }
@@ -324,7 +324,7 @@ impl Round<'_> {
             let ended = actor.child.wait_until(STOP_PATIENCE);
             if ended != Some(Ended::Exit(0)) {
                 let complaint = self.stage.board.place(actor.place).complaint();
-                let page = Page::open(&self.stage.data()).map(|page| page.describe());
+                let page = Page::open(self.stage.data()).map(|page| page.describe());
                 println!("HUNG: {:?} at the end, {ended:?}: {complaint:?}; {page:?}", actor.role);
                 self.verdict.hung += 1;
             }
@@ -334,7 +334,7 @@ impl Round<'_> {
             println!("HUNG: all writers closed, and the directory is not marked clean");
             self.verdict.hung += 1;
         }
-        if let Some(page) = Page::open(&self.stage.data()) {
+        if let Some(page) = Page::open(self.stage.data()) {
             self.let_followers_finish(page.published_end());
         }
         self.end_followers(&[Watch::Sleep, Watch::Poll, Watch::ReadOnly]);

@@ -17,13 +17,13 @@ pub const WRITERS: usize = 8;
 /// Followers keep their sums at places from here.
 pub const FOLLOWERS_AT: usize = 8;
 /// Offsets of a chunk.
-pub const CHUNK: u64 = 1024;
+pub const CHUNK: u64 = 64;
 
 const PLACE_WORDS: usize = 128;
 const PLACES_AT: usize = 64;
 const TEXT_BYTES: usize = 800;
 const ACKS_MAX: usize = 1 << 22;
-const CHUNKS_MAX: usize = 1 << 16;
+const CHUNKS_MAX: usize = 1 << 18;
 const ACKS_AT: usize = PLACES_AT + PLACES * PLACE_WORDS;
 const CHUNKS_AT: usize = ACKS_AT + WRITERS * ACKS_MAX;
 const WORDS: usize = CHUNKS_AT + (PLACES - FOLLOWERS_AT) * CHUNKS_MAX;

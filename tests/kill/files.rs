@@ -42,6 +42,23 @@ pub fn segments(folder: &Path) -> Vec<Segment> {
         .collect()
 }
 
+/// The newest segment's file.
+pub fn newest(folder: &Path) -> PathBuf {
+    segments(folder).pop().expect("a segment").path
+}
+
+/// Leaves behind `end` what a power cut might: half a batch, then one that is whole.
+pub fn tear(path: &Path, end: u64) {
+    let mut bytes = fs::read(path).expect("segment");
+    let end = end as usize;
+    let size = 12 + u32_at(&bytes, 8) as usize;
+    let first = bytes[..size].to_vec();
+    bytes.resize(bytes.len().max(end + 2 * size), 0);
+    bytes[end..end + size / 2].copy_from_slice(&first[..size / 2]);
+    bytes[end + size..end + 2 * size].copy_from_slice(&first);
+    fs::write(path, bytes).expect("segment");
+}
+
 /// Where a batch lies, and what its header says.
 struct Batch {
     position: usize,

@@ -5,6 +5,7 @@
 //! - `record`: what a record says, so that a torn or moved one shows; `dice`: a seeded generator;
 //! - `roles`: what the processes do; `stage`: where, and with which settings;
 //! - `page`: the control page as an onlooker reads it; `files`: segments read by other code than the library's;
+//! - `scene`: one operation, cut short; `step`: all the points where it can be;
 //! - `oracle`: what must be true of the files, given the board.
 //!
 //! The process that starts others has one thread at work, so that a forked child may do anything.
@@ -17,4 +18,6 @@ pub mod page;
 pub mod process;
 pub mod record;
 pub mod roles;
+pub mod scene;
 pub mod stage;
+pub mod step;

@@ -58,6 +58,12 @@ impl Page {
         self.long(128)
     }
 
+    /// Bytes of the active segment below the published end: of the copy of the tail state that the end selects.
+    pub fn published_position(&self) -> u64 {
+        let copies = [192, 320];
+        copies.iter().find(|at| self.long(**at) == self.published_end()).map_or(0, |at| self.long(at + 8))
+    }
+
     pub fn durable_end(&self) -> u64 {
         self.long(520)
     }

@@ -164,6 +164,21 @@ impl Child {
     }
 }
 
+#[cfg(target_arch = "x86_64")]
+impl Child {
+    /// Whether the next instruction of a stopped, traced child is a system call.
+    pub fn is_at_system_call(&self) -> bool {
+        const RIP_AT: usize = 16 * 8;
+        const SYSCALL: u16 = 0x050f;
+        // SAFETY: the child is stopped under our trace; a word of its registers, and one of its text, come back as results.
+        let text = unsafe {
+            let rip = libc::ptrace(libc::PTRACE_PEEKUSER, self.pid, RIP_AT, 0);
+            libc::ptrace(libc::PTRACE_PEEKTEXT, self.pid, rip, 0)
+        };
+        text as u16 == SYSCALL
+    }
+}
+
 /// How a traced child goes on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Resume {

@@ -22,6 +22,7 @@ pub enum Ground {
 /// A data directory `data` and a board beside it; both go with the value.
 pub struct Stage {
     home: PathBuf,
+    data: PathBuf,
     settings: Vec<(&'static str, String)>,
     pub board: Board,
 }
@@ -39,14 +40,14 @@ impl Stage {
         let home = root.join(format!("ckafka-kill-{}-{number}", std::process::id()));
         fs::create_dir(&home).expect("a folder for the run");
         let board = Board::new(&home.join("board"));
-        let stage = Self { home, settings: settings.to_vec(), board };
+        let stage = Self { data: home.join("data"), home, settings: settings.to_vec(), board };
         let made = Child::fork(|| stage.make().map_or_else(|error| stage.give_up(&error), |()| 0)).wait();
         stage.expect_good(made);
         stage
     }
 
     fn make(&self) -> Result<()> {
-        let directory = Directory::open(&self.data(), &self.conf()?, OpenMode::Create)?;
+        let directory = Directory::open(self.data(), &self.conf()?, OpenMode::Create)?;
         directory.create_topic("t", 1, &self.conf()?)?;
         directory.close()
     }
@@ -72,13 +73,13 @@ impl Stage {
     }
 
     /// The data directory.
-    pub fn data(&self) -> PathBuf {
-        self.home.join("data")
+    pub fn data(&self) -> &Path {
+        &self.data
     }
 
     /// The partition's folder.
     pub fn partition(&self) -> PathBuf {
-        self.home.join("data/t-0")
+        self.data.join("t-0")
     }
 
     /// Whether the last session ended in order.
@@ -88,7 +89,7 @@ impl Stage {
 
     /// Opens directory and partition in the calling process.
     pub fn open(&self, mode: OpenMode) -> Result<(Arc<Directory>, Log)> {
-        let directory = Directory::open(&self.data(), &self.conf()?, mode)?;
+        let directory = Directory::open(self.data(), &self.conf()?, mode)?;
         let log = directory.open_log("t", 0)?;
         Ok((directory, log))
     }

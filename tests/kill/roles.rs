@@ -114,13 +114,7 @@ impl<'a> Writer<'a> {
     pub fn append(&mut self, log: &Log, count: u32) -> Result<i64> {
         let writer = self.place.number;
         let first = self.place.intent().load(SeqCst) + 1;
-        let says = |index: u32| Says {
-            writer: writer as u32,
-            index,
-            sequence: first + u64::from(index),
-            first,
-            count,
-        };
+        let says = |index: u32| Says { writer: writer as u32, index, sequence: first + u64::from(index), first, count };
         self.values.resize(count as usize, Vec::new());
         for (index, value) in self.values.iter_mut().enumerate() {
             says(index as u32).write(value);

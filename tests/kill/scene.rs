@@ -343,10 +343,7 @@ fn wait_for(is_so: impl Fn() -> bool) -> std::result::Result<(), &'static str> {
 }
 
 /// The first append of a process, alone in a directory, that does what `happens` finds in the folder.
-pub fn number_of_append(
-    settings: &[(&'static str, String)],
-    happens: impl Fn(&Log, &Path) -> bool + Copy,
-) -> u32 {
+pub fn number_of_append(settings: &[(&'static str, String)], happens: impl Fn(&Log, &Path) -> bool + Copy) -> u32 {
     let stage = Stage::new(Ground::Memory, settings);
     let (survivor, mut gate) = start_survivor(&stage);
     wait_for(|| stage.board.ready().load(SeqCst) >= 1).expect("the survivor is ready");

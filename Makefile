@@ -11,7 +11,7 @@ VENV := $(CURDIR)/target/venv
 BUILD := $(CURDIR)/build
 CARGO_FLAGS := --locked
 # One set of features for every test build, so that nothing is compiled twice.
-TEST_FLAGS := $(CARGO_FLAGS) --features inject-panic
+TEST_FLAGS := $(CARGO_FLAGS) --features inject-panic,break-rules
 CODECS := gzip snappy lz4 zstd
 EXAMPLES := $(MAKE) -C c-examples CKAFKA_INCLUDEDIR=$(CURDIR)/include
 

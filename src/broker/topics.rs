@@ -47,11 +47,15 @@ pub fn create(shared: &Shared, name: &str, partition_count: i32, conf: &Conf) ->
         let reason = format!("{} exists, and . and _ are one character in Kafka's metric names", other.topic);
         return Err(Error::InvalidTopic { name: name.to_owned(), reason });
     }
-    if folders.iter().any(|folder| folder.topic == name) {
-        // Not ours: a broker's, whose partition 0 is elsewhere.
-        return Err(Error::TopicExists { name: name.to_owned() });
+    let left: Vec<_> = folders.iter().filter(|folder| folder.topic == name).collect();
+    for folder in &left {
+        // Not one that was made here: a broker's, whose partition 0 is on another machine.
+        if properties::read(&root.open_dir(&folder.name())?)?.is_none() {
+            return Err(Error::TopicExists { name: name.to_owned() });
+        }
     }
     write_intent(root, Intent::Create, name)?;
+    left.iter().try_for_each(|folder| remove_folder(root, folder))?;
     let id = TopicId::random()?;
     let made = (0..partition_count).rev().try_for_each(|partition| {
         if partition < partition_count - 1 {

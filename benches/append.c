@@ -36,7 +36,7 @@ static strides_t strides_new(const load_t *load)
     return (strides_t){.ns = calloc(calls / calls_per_stride(load) + 2, sizeof(uint64_t))};
 }
 
-static void emit(const load_t *load, strides_t *strides, uint64_t growths)
+static void emit(const load_t *load, strides_t *strides, uint64_t growths, uint64_t log_bytes)
 {
     uint64_t per_stride = calls_per_stride(load) * load->batch;
     emit_begin();
@@ -46,6 +46,7 @@ static void emit(const load_t *load, strides_t *strides, uint64_t growths)
     emit_number("ns_per_record", (double)strides->total_ns / (double)load->records);
     emit_number("common_ns_per_record", (double)median(strides->ns, strides->count) / (double)per_stride);
     emit_number("growths", (double)growths);
+    emit_number("log_bytes_per_record", (double)log_bytes / (double)load->records);
     emit_end();
 }
 
@@ -68,24 +69,21 @@ static void verify_frames(const unsigned char *at, const load_t *load)
     }
 }
 
-/* Grows by a MiB whenever the end comes within two of the prepared end; nothing to do where all was prepared before. */
-static uint64_t grow(mapped_t *map, uint64_t prepared)
+/* Adds a MiB of zeroes to the file and populates it, as a log that grows must. */
+static uint64_t grow(const mapped_t *map, uint64_t prepared)
 {
     static unsigned char zeroes[MIB];
     if (pwrite(map->fd, zeroes, MIB, (off_t)prepared) != (ssize_t)MIB)
         die("pwrite");
-    check_sys(madvise(map->bytes + prepared, MIB, 23 /* MADV_POPULATE_WRITE */), "madvise");
+    check_sys(madvise(map->bytes + prepared, MIB, MADV_POPULATE_WRITE), "madvise");
     return prepared + MIB;
 }
 
 static void run_bare(const args_t *args, const load_t *load)
 {
-    uint64_t total = load->records * (FRAME_HEADER + load->size), prepared = UINT64_MAX, growths = 0;
-    mapped_t map = map_zeroed(args->folder, "frames", total + 4 * MIB);
-    if (args_is(args, "bare-growing")) {
-        check_sys(ftruncate(map.fd, (off_t)(2 * MIB)), "ftruncate");
-        prepared = 2 * MIB;
-    }
+    uint64_t size = load->records * (FRAME_HEADER + load->size) + 4 * MIB, growths = 0;
+    uint64_t prepared = args_is(args, "bare-growing") ? 2 * MIB : size;
+    mapped_t map = map_zeroed(args->folder, "frames", size, prepared);
     unsigned char *value = aligned_alloc(64, (load->size + 63) / 64 * 64), *at = map.bytes;
     memset(value, 'v', load->size);
     strides_t strides = strides_new(load);
@@ -95,7 +93,7 @@ static void run_bare(const args_t *args, const load_t *load)
         for (; i < until; i++) {
             store_u64(value, i);
             at = put_frame(at, value, (uint32_t)load->size);
-            if (__builtin_expect((uint64_t)(at - map.bytes) + 2 * MIB > prepared, 0)) {
+            if (__builtin_expect((uint64_t)(at - map.bytes) + 2 * MIB > prepared && prepared < size, 0)) {
                 prepared = grow(&map, prepared);
                 growths++;
             }
@@ -106,7 +104,7 @@ static void run_bare(const args_t *args, const load_t *load)
     }
     strides.total_ns = now_ns() - begun;
     verify_frames(map.bytes, load);
-    emit(load, &strides, growths);
+    emit(load, &strides, growths, (uint64_t)(at - map.bytes));
     map_drop(&map);
 }
 
@@ -160,7 +158,7 @@ static void run_ckafka(const args_t *args, const load_t *load)
     growths = log_stat(&log, "growths") - growths;
     if (args_number(args, "verify", 1))
         verify_log(&log, load);
-    emit(load, &strides, growths);
+    emit(load, &strides, growths, log_stat(&log, "bytes"));
     log_close(&log);
 }
 

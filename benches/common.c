@@ -16,13 +16,6 @@
 #include <time.h>
 #include <unistd.h>
 
-#ifndef MADV_POPULATE_READ
-#define MADV_POPULATE_READ 22
-#endif
-#ifndef MADV_POPULATE_WRITE
-#define MADV_POPULATE_WRITE 23
-#endif
-
 void die(const char *format, ...)
 {
     va_list values;
@@ -90,14 +83,20 @@ void pin(int cpu)
     check_sys(sched_setaffinity(0, sizeof set, &set), "sched_setaffinity");
 }
 
+int reservoir_fill(uint64_t size)
+{
+    static unsigned char piece[MIB];
+    int fd = check_sys(memfd_create("reservoir", MFD_CLOEXEC), "memfd_create");
+    for (uint64_t at = 0; at < size; at += MIB)
+        if (pwrite(fd, piece, MIB, (off_t)at) != (ssize_t)MIB)
+            die("memory of %llu bytes: %s", (unsigned long long)size, strerror(errno));
+    return fd;
+}
+
 void touch_memory(uint64_t size)
 {
-    if (size == 0)
-        return;
-    unsigned char *memory = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_POPULATE, -1, 0);
-    if (memory == MAP_FAILED)
-        die("mmap of %llu bytes: %s", (unsigned long long)size, strerror(errno));
-    munmap(memory, size);
+    if (size > 0)
+        close(reservoir_fill(size));
 }
 
 static int emitted;
@@ -192,21 +191,21 @@ uint64_t log_stat(const bench_log_t *log, const char *name)
     return value;
 }
 
-mapped_t map_zeroed(const char *folder, const char *name, uint64_t size)
+mapped_t map_zeroed(const char *folder, const char *name, uint64_t size, uint64_t prepared)
 {
     char path[4096];
     snprintf(path, sizeof path, "%s/%s", folder, name);
     mapped_t map = {.size = (size + MIB - 1) / MIB * MIB};
     map.fd = check_sys(open(path, O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0644), path);
     unsigned char *zeroes = calloc(1, MIB);
-    for (uint64_t at = 0; at < map.size; at += MIB)
+    for (uint64_t at = 0; at < prepared; at += MIB)
         if (pwrite(map.fd, zeroes, MIB, (off_t)at) != (ssize_t)MIB)
             die("%s: %s", path, strerror(errno));
     free(zeroes);
     map.bytes = mmap(NULL, map.size, PROT_READ | PROT_WRITE, MAP_SHARED, map.fd, 0);
     if (map.bytes == MAP_FAILED)
         die("mmap of %s: %s", path, strerror(errno));
-    check_sys(madvise(map.bytes, map.size, MADV_POPULATE_WRITE), "madvise");
+    check_sys(madvise(map.bytes, prepared, MADV_POPULATE_WRITE), "madvise");
     return map;
 }
 

@@ -47,8 +47,13 @@ uint64_t now_ns(void);
 void spin_until(uint64_t when_ns);
 /* Binds the calling thread to a core, counted around where there are fewer. */
 void pin(int cpu);
-/* Takes memory from the host and gives it back to the kernel, so that no contestant pays for its first touch. */
+/*
+ * Takes memory from the host of a virtual machine and gives it back to the kernel, which hands it to whoever asks next: so
+ * that no contestant pays for a first touch. What stays free for some seconds goes back to the host.
+ */
 void touch_memory(uint64_t size);
+/* The same memory, kept: a file in memory of whole MiB, to be cut short as it is wanted. */
+int reservoir_fill(uint64_t size);
 
 /* One line of JSON on standard output. */
 void emit_begin(void);
@@ -72,14 +77,22 @@ void log_close(bench_log_t *log);
 /* The number behind a name, in what ckafka_stats tells. */
 uint64_t log_stat(const bench_log_t *log, const char *name);
 
-/* A file of zeroes, written, mapped and populated before anything is measured. */
+#ifndef MADV_POPULATE_READ
+#define MADV_POPULATE_READ 22
+#endif
+#ifndef MADV_POPULATE_WRITE
+#define MADV_POPULATE_WRITE 23
+#endif
+
+/* A mapped file. */
 typedef struct {
     int fd;
     unsigned char *bytes;
     uint64_t size;
 } mapped_t;
 
-mapped_t map_zeroed(const char *folder, const char *name, uint64_t size);
+/* Maps `size` bytes of a new file, of which the first `prepared` are written with zeroes and populated: whole MiB. */
+mapped_t map_zeroed(const char *folder, const char *name, uint64_t size, uint64_t prepared);
 /* The first segment of the log in `folder`, mapped for reading and populated. */
 mapped_t map_segment(const char *folder);
 void map_drop(mapped_t *map);

@@ -14,7 +14,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-#define FRAME_HEADER 68 /* what Kafka's format adds to a record that is alone in its batch */
+#define FRAME_HEADER 70 /* what Kafka's format adds to a record that is alone in its batch */
 #define FILE_SIZE (512 * MIB)
 
 typedef struct {
@@ -122,7 +122,7 @@ int main(int argc, char **argv)
     uint64_t records, ns;
     touch_memory((uint64_t)args_number(&args, "touch_mib", 0) * MIB);
     if (args_is(&args, "bare")) {
-        bare_t bare = {.map = map_zeroed(args.folder, "frames", FILE_SIZE)};
+        bare_t bare = {.map = map_zeroed(args.folder, "frames", FILE_SIZE, FILE_SIZE)};
         check_sys(fsync(bare.map.fd), "fsync");
         records = run(&args, &bare, NULL, &ns);
     } else {

@@ -202,11 +202,11 @@ impl ActiveSegment {
         Ok(())
     }
 
-    /// Has room for these counts of entries. A full disk is met here, before an append touches anything.
+    /// Has room for these counts of entries, and for the time entry that closes the segment. A full disk is met here, before an append touches anything.
     #[inline]
     pub fn ensure_entries(&self, offset_entries: u64, time_entries: u64) -> Result<()> {
         self.offsets.ensure(offset_entries * OffsetEntry::SIZE as u64)?;
-        self.times.ensure(time_entries * TimeEntry::SIZE as u64)
+        self.times.ensure((time_entries + 1) * TimeEntry::SIZE as u64)
     }
 
     /// Learns both capacities anew, after a change of the roll generation.

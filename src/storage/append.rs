@@ -110,9 +110,7 @@ impl Section<'_> {
         let facts = BatchFacts { last_offset, size, max_timestamp: header.max_timestamp };
         let (next, entries) = tail.advance(&facts, config.index_interval_bytes);
         let Some(segment) = &appender.segment else { return Err(self.no_state(end)) };
-        if entries != NewEntries::default() {
-            segment.ensure_entries(next.offset_entries, next.time_entries)?;
-        }
+        segment.ensure_entries(next.offset_entries, next.time_entries)?;
         copy ^= 1;
         control.store_tail(copy, &next);
         broken::pass(Point::AppendStated);

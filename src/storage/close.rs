@@ -114,7 +114,7 @@ impl PartitionLog {
         control.set_next_ready(0);
         let mut last = tail;
         let entries = NewEntries { offset: None, time: last.take_time_entry() };
-        segment.ensure_entries(last.offset_entries, last.time_entries)?;
+        segment.ensure_entries(tail.offset_entries, tail.time_entries)?;
         control.set_prepared(segment.base_offset(), tail.position);
         segment.put_entries(tail.offset_entries, tail.time_entries, &entries)?;
         segment.trim(last.position, last.offset_entries, last.time_entries)?;

@@ -316,9 +316,7 @@ impl Recovery<'_> {
             Shutdown::Unclean { .. } => scanned,
         };
         producer_recovery::tidy_snapshots(self.dir, &self.bases, end, &mut self.report)?;
-        if let Shutdown::Unclean { .. } = shutdown {
-            producer_recovery::write_if_new(self.dir, &producers, end)?;
-        }
+        producer_recovery::leave_snapshot(self.dir, &producers, end, shutdown)?;
         Ok(producers)
     }
 

@@ -82,7 +82,7 @@ pub fn roll(
     let mut guard = writer.take_grow(control, folder, config)?;
     broken::pass(Point::RollTaken);
     let base_offset = tail.end_offset;
-    old.ensure_entries(tail.offset_entries, tail.time_entries + 1)?;
+    old.ensure_entries(tail.offset_entries, tail.time_entries)?;
     let next = Arc::new(open_next(control, folder, config, base_offset)?);
     let len = next.log_file().len()?;
     if let Err(error) = swap_in(&old, control, folder, tail, base_offset) {

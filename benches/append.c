@@ -36,7 +36,7 @@ static strides_t strides_new(const load_t *load)
     return (strides_t){.ns = calloc(calls / calls_per_stride(load) + 2, sizeof(uint64_t))};
 }
 
-static void emit(const load_t *load, strides_t *strides, uint64_t growths)
+static void emit(const load_t *load, strides_t *strides, uint64_t growths, uint64_t log_bytes)
 {
     uint64_t per_stride = calls_per_stride(load) * load->batch;
     emit_begin();
@@ -46,6 +46,7 @@ static void emit(const load_t *load, strides_t *strides, uint64_t growths)
     emit_number("ns_per_record", (double)strides->total_ns / (double)load->records);
     emit_number("common_ns_per_record", (double)median(strides->ns, strides->count) / (double)per_stride);
     emit_number("growths", (double)growths);
+    emit_number("log_bytes_per_record", (double)log_bytes / (double)load->records);
     emit_end();
 }
 
@@ -103,7 +104,7 @@ static void run_bare(const args_t *args, const load_t *load)
     }
     strides.total_ns = now_ns() - begun;
     verify_frames(map.bytes, load);
-    emit(load, &strides, growths);
+    emit(load, &strides, growths, (uint64_t)(at - map.bytes));
     map_drop(&map);
 }
 
@@ -157,7 +158,7 @@ static void run_ckafka(const args_t *args, const load_t *load)
     growths = log_stat(&log, "growths") - growths;
     if (args_number(args, "verify", 1))
         verify_log(&log, load);
-    emit(load, &strides, growths);
+    emit(load, &strides, growths, log_stat(&log, "bytes"));
     log_close(&log);
 }
 

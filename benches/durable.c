@@ -14,7 +14,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-#define FRAME_HEADER 68 /* what Kafka's format adds to a record that is alone in its batch */
+#define FRAME_HEADER 70 /* what Kafka's format adds to a record that is alone in its batch */
 #define FILE_SIZE (512 * MIB)
 
 typedef struct {

@@ -19,7 +19,7 @@
 #include <unistd.h>
 
 #define VALUE_SIZE 100
-#define FRAME_SIZE 168 /* of a batch of one such record in Kafka's format */
+#define FRAME_SIZE 170 /* of a batch of one such record in Kafka's format */
 #define SLOWEST_COUNT 24
 #define HEAD_START_MIB 64 /* freed before the first append */
 
@@ -183,6 +183,7 @@ int main(int argc, char **argv)
     emit_number("calls", (double)calls);
     emit_number("seconds", (double)(now_ns() - begun) * 1e-9);
     emit_number("growths", bare ? 0 : (double)log_stat(&log, "growths"));
+    emit_number("batch_bytes", bare ? FRAME_SIZE : (double)log_stat(&log, "bytes") / (double)calls);
     emit_number("rolls", bare ? 0 : (double)log_stat(&log, "rolls"));
     emit_slowest(slowest);
     emit_segments(args.folder);

@@ -4,7 +4,6 @@ import statistics
 
 from .row import compare, tell
 
-RECORD_BYTES = 168  # one 100-byte record alone in its batch
 PIECE_BYTES = 1 << 20  # what a log grows by once it has come this far
 GOAL_MS = 5
 
@@ -45,20 +44,20 @@ def worst(bench):
 
 def causes(result, is_bare, segment_mib):
     """The slowest calls, each with what it was doing and what the kernel did to it."""
-    bases = sorted(result["segments"])
+    bases, batch_bytes = sorted(result["segments"]), result["batch_bytes"]
     return [
-        f"{call['ns'] * 1e-6:.2f} ms {'' if is_bare else doing(call, bases, segment_mib << 20)}({kernel_said(call)})"
+        f"{call['ns'] * 1e-6:.2f} ms {'' if is_bare else doing(call, bases, batch_bytes, segment_mib << 20)}({kernel_said(call)})"
         for call in result["slowest"]
     ]
 
 
-def doing(call, bases, segment_bytes):
+def doing(call, bases, batch_bytes, segment_bytes):
     """Which piece of a log's life an append met, by where its batch lies."""
     base = max((base for base in bases if base <= call["offset"]), default=0)
-    position = (call["offset"] - base) * RECORD_BYTES
+    position = (call["offset"] - base) * batch_bytes
     if call["offset"] == base and base:
         return "roll "
-    if position // PIECE_BYTES != (position + RECORD_BYTES) // PIECE_BYTES:
+    if position // PIECE_BYTES != (position + batch_bytes) // PIECE_BYTES:
         return "growth by a piece "
     if position >= segment_bytes - 3 * PIECE_BYTES:
         return "end of a segment, the next is made "

@@ -4,10 +4,12 @@ import collections
 import pathlib
 import re
 
-from .row import compare, judge, tell
+from .row import compare, judge
 
 CALLS = 100_000
 MARKS = ('write(-1, "begin"', 'write(-1, "end"')
+GROWTH_CALLS = {"pwrite64", "fallocate", "madvise", "sync_file_range", "prlimit64"}
+CALLS_A_GROWTH = 8  # reserve, write zeroes, populate, start write-back; two steps of indexes
 EMPTY_LIMIT_KIB = 100
 FLAT_LIMIT_KIB = 1024
 
@@ -17,23 +19,21 @@ def quiet(bench):
     result = bench.run_fresh("quiet", "allocations", calls=CALLS)
     if not result["counts_the_library"]:
         yield judge("quiet", "allocations could not be counted", "", 1, 0)
-    events = result["growths"] + result["rolls"]
-    note = f"{result['allocations']:.0f} allocations in {CALLS:,} calls with {result['growths']:.0f} growths"
-    yield judge("quiet", "calls that allocate, beyond growths and rolls", "calls",
-                max(0, result["calls_that_allocate"] - events), 0, note=note)  # fmt: skip
+    note = f"{CALLS:,} calls with {result['growths']:.0f} growths and {result['rolls']:.0f} rolls"
+    yield judge("quiet", "allocations", "", result["allocations"], 0, note=note)
     with bench.folder() as folder:
         trace = folder / "trace"
         result = bench.run("quiet", "syscalls", folder / "log", wrap=("strace", "-f", "-o", str(trace)), calls=CALLS)
-        bursts, names = between_marks(trace)
-    events = result["growths"] + result["rolls"]
-    spent = ", ".join(f"{name} {count}" for name, count in names.most_common(6))
-    yield judge("quiet", "calls that enter the kernel, beyond growths and rolls", "calls",
-                max(0, bursts - 3 * events), 0, note=f"{CALLS:,} calls, {result['growths']:.0f} growths: {spent or 'none'}")  # fmt: skip
-    yield tell("quiet", "system calls an append", "", sum(names.values()) / CALLS)
+        names = between_marks(trace)
+    total, growths = sum(names.values()), result["growths"]
+    foreign = sum(count for name, count in names.items() if name not in GROWTH_CALLS)
+    spent = ", ".join(f"{name} {count}" for name, count in names.most_common())
+    note = f"{CALLS:,} calls with {growths:.0f} growths by a MiB and {result['rolls']:.0f} rolls: {total} system calls ({spent})"
+    yield judge("quiet", "system calls that are not of a growth", "", foreign + max(0, total - CALLS_A_GROWTH * growths), 0, note=note)
 
 
 def between_marks(trace):
-    """System calls between the marks: how many, and by name."""
+    """System calls between the marks, counted by name."""
     names, inside = collections.Counter(), False
     for line in pathlib.Path(trace).read_text(errors="replace").splitlines():
         if MARKS[1] in line:
@@ -41,7 +41,7 @@ def between_marks(trace):
         if inside and (call := re.match(r"(?:\d+ +)?(\w+)\(", line)):
             names[call[1]] += 1
         inside = inside or MARKS[0] in line
-    return sum(names.values()), names
+    return names
 
 
 def clean_open(bench):

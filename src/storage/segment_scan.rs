@@ -5,6 +5,7 @@
 
 use serde_json::{Value, json};
 
+use super::housekeeping::Listing;
 use super::names::SegmentFile;
 use super::producers::ProducerState;
 use super::scan::{Crc, Found, Place, is_whole_batch, look, next_whole_batch};
@@ -142,7 +143,7 @@ impl<'a> Scanner<'a> {
         header: &BatchHeader,
         successor: Option<i64>,
     ) -> Result<Option<String>> {
-        if header.base_offset == place.next_offset || self.crc == Crc::Skip {
+        if header.base_offset == place.next_offset {
             return Ok(None);
         }
         let follower = is_whole_batch(window, place.position + header.size() as u64)?.map(|next| next.base_offset);
@@ -150,11 +151,19 @@ impl<'a> Scanner<'a> {
             // What follows lies where this batch would have ended without the jump, or before.
             Some(offset) if offset < header.next_offset() => follower.is_some_and(|offset| offset < place.next_offset),
             Some(_) => true,
+            // A log that was closed in good order says by its last snapshot where it ended.
+            None if self.crc == Crc::Skip => self.closed_end(place.next_offset, header)?.is_none(),
             None => self.is_compacted,
         };
         let expected = place.next_offset;
         Ok((!is_believed)
             .then(|| format!("offset jumps to {}, expected {expected}; what follows denies it", header.base_offset)))
+    }
+
+    /// The end that a close left a snapshot at, where that lies within the offsets which the batch would take.
+    fn closed_end(&self, next_offset: i64, header: &BatchHeader) -> Result<Option<i64>> {
+        let within = |offset: &i64| next_offset < *offset && *offset < header.next_offset();
+        Ok(Listing::read(self.dir)?.offsets(SegmentFile::Snapshot).into_iter().rfind(within))
     }
 
     fn take_batch(&mut self, window: &mut Window<'_>, scan: &mut SegmentScan, header: &BatchHeader) -> Result<()> {
@@ -207,7 +216,8 @@ impl<'a> Scanner<'a> {
                 if position + size != window.len() || header.next_offset() > self.kept_below {
                     return Ok(false);
                 }
-                self.take(scan, header.last_offset(), size, header.max_timestamp)?;
+                let last_offset = self.closed_end(end_offset, &header)?.map_or(header.last_offset(), |end| end - 1);
+                self.take(scan, last_offset, size, header.max_timestamp)?;
                 size
             }
         };

@@ -189,7 +189,7 @@ pub(super) fn first_old_entry(dir: &Dir, bases: &[i64]) -> Result<Option<String>
     for &base_offset in bases {
         let file = dir.open_file(&SegmentFile::Log.name(base_offset), Access::Read)?;
         let place = Place { position: 0, base_offset, next_offset: base_offset };
-        if let Found::Old(entry) = look(&mut Window::new(&file)?, place, Crc::Skip)? {
+        if let Found::Old(entry) = look(&mut Window::narrow(&file)?, place, Crc::Skip)? {
             return Ok(Some(old_entry(base_offset, &entry, 0)));
         }
     }

@@ -1,0 +1,234 @@
+//! One process is killed between any two instructions of an operation: whoever comes next goes on, and nothing told is lost.
+//!
+//! Every point that leaves something else than the one before is tried (after each system call, and after each store that others can
+//! see), and some of the instructions in between; all of them with `CKAFKA_STEP_ALL=1`. `CKAFKA_STEP_SECONDS` bounds each test otherwise: the order
+//! is shuffled by `CKAFKA_KILL_SEED`, and what was covered is printed. `CKAFKA_STEP_POINT=stops,instructions` repeats one point.
+
+#![cfg(target_arch = "x86_64")]
+
+#[expect(unsafe_code, reason = "processes are forked, traced and killed")]
+#[allow(dead_code, reason = "each test of the harness uses its part of it")]
+#[path = "kill/mod.rs"]
+mod kill;
+
+use std::collections::HashSet;
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use ckafka::broker::Log;
+use kill::dice::Dice;
+use kill::oracle::Verdict;
+use kill::process::alone;
+use kill::scene::{Operation, Scene, Sleeper, number_of_append};
+use kill::step::{self, Point, Points, Reached};
+
+const SEGMENT_BYTES: u64 = 64 << 10;
+
+fn number_from(variable: &str) -> Option<u64> {
+    std::env::var(variable).ok().and_then(|text| text.parse().ok())
+}
+
+fn settings(mode: &str) -> Vec<(&'static str, String)> {
+    vec![
+        ("segment.bytes", SEGMENT_BYTES.to_string()),
+        ("index.interval.bytes", "100".to_owned()),
+        ("ckafka.append.mode", mode.to_owned()),
+    ]
+}
+
+fn scene(operation: Operation, sleeper: Sleeper) -> Scene {
+    Scene { operation, after: None, sleeper, settings: settings("mmap") }
+}
+
+/// Seconds that each test may take where it may not try everything.
+fn budget() -> Duration {
+    match number_from("CKAFKA_STEP_ALL") {
+        Some(1) => Duration::from_secs(3600),
+        _ => Duration::from_secs(number_from("CKAFKA_STEP_SECONDS").unwrap_or(6)),
+    }
+}
+
+/// Runs a test's scenes, each with its share of the time.
+fn attack(name: &str, scenes: impl FnOnce() -> Vec<Scene>) {
+    alone(name, budget() * 2 + Duration::from_secs(120), || {
+        let scenes = scenes();
+        let share = budget() / scenes.len() as u32;
+        let mut verdict = Verdict::default();
+        for scene in &scenes {
+            verdict.add(attack_scene(scene, share));
+        }
+        println!("{verdict}");
+        assert!(verdict.is_good(), "{verdict}");
+    });
+}
+
+fn attack_scene(scene: &Scene, share: Duration) -> Verdict {
+    if let Some(point) = chosen_point() {
+        return scene.cut(point).0;
+    }
+    let mut points = step::find_points(|| scene.begin());
+    let is_short = matches!(scene.operation, Operation::Append { .. } | Operation::Sync);
+    if is_short && number_from("CKAFKA_STEP_ALL") == Some(1) {
+        let (_set, mut child) = scene.begin();
+        points.intervals = step::count_instructions(&mut child);
+        child.kill();
+    }
+    let begun = Instant::now();
+    let mut dice = Dice::new(number_from("CKAFKA_KILL_SEED").unwrap_or(1));
+    let mut order = points.distinct.clone();
+    for at in (1..order.len()).rev() {
+        order.swap(at, dice.below(at as u64 + 1) as usize);
+    }
+    let mut verdict = Verdict::default();
+    let mut distinct = 0;
+    for point in &order {
+        if begun.elapsed() > share || !verdict.is_good() {
+            break;
+        }
+        verdict.add(scene.cut(*point).0);
+        distinct += 1;
+    }
+    let others = attack_between(scene, &points, share, begun, &mut dice, &mut verdict);
+    println!(
+        "{:?}{}: killed at {distinct} of {} distinct points, {others} of {} instructions, in {:.1} s",
+        scene.operation,
+        if scene.after.is_some() { " behind a dead owner" } else { "" },
+        points.distinct.len(),
+        points.instruction_count(),
+        begun.elapsed().as_secs_f64(),
+    );
+    verdict
+}
+
+/// The instructions between the distinct points: all in order, or as many as there is time for, at random.
+fn attack_between(
+    scene: &Scene,
+    points: &Points,
+    share: Duration,
+    begun: Instant,
+    dice: &mut Dice,
+    verdict: &mut Verdict,
+) -> u64 {
+    let all = number_from("CKAFKA_STEP_ALL") == Some(1);
+    let known: HashSet<Point> = points.distinct.iter().copied().collect();
+    let count = points.instruction_count();
+    let mut tried = 0;
+    for number in 0..count {
+        if begun.elapsed() > share || !verdict.is_good() {
+            break;
+        }
+        let Some(point) = points.at_instruction(if all { number } else { dice.below(count) }) else { break };
+        if known.contains(&point) {
+            continue;
+        }
+        let (found, reached) = scene.cut(point);
+        verdict.add(found);
+        tried += 1;
+        if all && reached == Reached::End {
+            break;
+        }
+    }
+    tried
+}
+
+fn chosen_point() -> Option<Point> {
+    let text = std::env::var("CKAFKA_STEP_POINT").ok()?;
+    let (stops, instructions) = text.split_once(',')?;
+    Some(Point { stops: stops.parse().ok()?, instructions: instructions.parse().ok()? })
+}
+
+fn growths(log: &Log, _folder: &Path) -> u64 {
+    log.events().growths
+}
+
+fn prepared(_log: &Log, folder: &Path) -> u64 {
+    u64::from(folder.join("ckafka.next").exists())
+}
+
+fn rolls(log: &Log, _folder: &Path) -> u64 {
+    log.events().rolls
+}
+
+/// The append that makes a count rise.
+fn append_with(count: fn(&Log, &Path) -> u64) -> Operation {
+    Operation::Append { n: number_of_append(&settings("mmap"), count), count: 1 }
+}
+
+#[test]
+fn an_append_is_cut_anywhere() {
+    attack("an_append_is_cut_anywhere", || {
+        let append = Operation::Append { n: 30, count: 2 };
+        let mut by_pwrite = scene(append, Sleeper::Sleeps);
+        by_pwrite.settings = settings("pwrite");
+        vec![scene(append, Sleeper::Sleeps), scene(append, Sleeper::Polls), by_pwrite]
+    });
+}
+
+#[test]
+fn a_growth_is_cut_anywhere() {
+    attack("a_growth_is_cut_anywhere", || {
+        let inside = Operation::Append { n: 8, count: 150 };
+        [append_with(growths), append_with(prepared), inside].map(|op| scene(op, Sleeper::Sleeps)).into()
+    });
+}
+
+#[test]
+fn a_roll_is_cut_anywhere() {
+    attack("a_roll_is_cut_anywhere", || {
+        let roll = append_with(rolls);
+        vec![scene(roll, Sleeper::Sleeps), scene(roll, Sleeper::Polls)]
+    });
+}
+
+/// Some points of an operation at which a word is held: where its owner dies, somebody has to take over.
+fn points_to_die(operation: Operation, count: usize) -> Vec<Point> {
+    let scene = scene(operation, Sleeper::Sleeps);
+    let distinct = step::find_points(|| scene.begin()).distinct;
+    let inner = &distinct[..distinct.len().saturating_sub(4).max(1)];
+    (1..=count).filter_map(|n| inner.get(inner.len() * n / (count + 1)).copied()).collect()
+}
+
+fn takeovers(first: Operation, count: usize) -> Vec<Scene> {
+    let taker = Operation::Append { n: 0, count: 2 };
+    let behind = |point| Scene { after: Some((first, point)), ..scene(taker, Sleeper::Sleeps) };
+    points_to_die(first, count).into_iter().map(behind).collect()
+}
+
+#[test]
+fn a_takeover_behind_an_append_is_cut_anywhere() {
+    attack("a_takeover_behind_an_append_is_cut_anywhere", || takeovers(Operation::Append { n: 30, count: 2 }, 3));
+}
+
+#[test]
+fn a_takeover_behind_a_roll_is_cut_anywhere() {
+    attack("a_takeover_behind_a_roll_is_cut_anywhere", || takeovers(append_with(rolls), 4));
+}
+
+#[test]
+fn a_takeover_behind_a_growth_is_cut_anywhere() {
+    attack("a_takeover_behind_a_growth_is_cut_anywhere", || takeovers(Operation::Append { n: 8, count: 150 }, 3));
+}
+
+#[test]
+fn a_sync_is_cut_anywhere() {
+    attack("a_sync_is_cut_anywhere", || vec![scene(Operation::Sync, Sleeper::Sleeps)]);
+}
+
+#[test]
+fn an_open_is_cut_after_each_call_and_store() {
+    attack("an_open_is_cut_after_each_call_and_store", || vec![scene(Operation::Join, Sleeper::Polls)]);
+}
+
+#[test]
+fn a_recovery_is_cut_after_each_call_and_store() {
+    attack("a_recovery_is_cut_after_each_call_and_store", || {
+        [Sleeper::Sleeps, Sleeper::OnlyReads].map(|sleeper| scene(Operation::Recover, sleeper)).into()
+    });
+}
+
+#[test]
+fn a_close_is_cut_after_each_call_and_store() {
+    attack("a_close_is_cut_after_each_call_and_store", || {
+        [Operation::Leave, Operation::Close].map(|operation| scene(operation, Sleeper::Sleeps)).into()
+    });
+}

@@ -8,7 +8,7 @@ CARGO ?= cargo
 PYTHON ?= python3
 TARGET_DIR := $(or $(CARGO_TARGET_DIR),$(CURDIR)/target)
 VENV := $(CURDIR)/target/venv
-BUILD := $(CURDIR)/build
+BUILD ?= $(CURDIR)/build
 CARGO_FLAGS := --locked
 # One set of features for every test build, so that nothing is compiled twice.
 TEST_FLAGS := $(CARGO_FLAGS) --features inject-panic
@@ -21,14 +21,16 @@ EXAMPLES := $(MAKE) -C c-examples CKAFKA_INCLUDEDIR=$(CURDIR)/include
 all: lib ## build libckafka.so and libckafka.a into build/ (the header is in include/)
 
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
+# rustc optimizes across crates only where it makes nothing but the archive. ARCHIVE is one that is there already.
 lib:
-	$(CARGO) build $(CARGO_FLAGS) --release --lib
-	@mkdir -p $(BUILD)
-	@install -m 755 $(TARGET_DIR)/release/libckafka.so $(BUILD)/libckafka.so.0
-	@ln -sfn libckafka.so.0 $(BUILD)/libckafka.so
-	@install -m 644 $(TARGET_DIR)/release/libckafka.a $(BUILD)/libckafka.a
+ifndef ARCHIVE
+	$(CARGO) rustc $(CARGO_FLAGS) --release --lib --crate-type staticlib
+endif
+	scripts/relink $(or $(ARCHIVE),$(TARGET_DIR)/release/libckafka.a) $(BUILD)
+
+include packaging/install.mk
 
 examples: lib
 	$(EXAMPLES) CKAFKA_LIBDIR=$(BUILD) all
@@ -43,7 +45,7 @@ test: venv ## every test of at most 12 minutes on 2 cores
 	scripts/check-header $(BUILD)
 	@scripts/preflight skipped
 
-test-all: test check-features check-examples check-broker ## test, and what takes longer: brokers, sanitizers, all features
+test-all: test check-features check-examples check-abi check-release check-dist check-broker ## test, and what takes longer: brokers, sanitizers, all features
 
 # Each codec by itself, none and all: what is left out must not be missed by the rest.
 check-features:
@@ -69,7 +71,7 @@ lint: venv ## formatting, clippy, docs, the tidy rules, the header, shell and Py
 	$(CARGO) fmt --check
 	$(CARGO) clippy $(TEST_FLAGS) --all-targets -- -D warnings
 	RUSTDOCFLAGS="-D warnings" $(CARGO) doc $(CARGO_FLAGS) --no-deps --document-private-items
-	$(CARGO) test $(TEST_FLAGS) --test tidy --test header
+	$(CARGO) test $(TEST_FLAGS) --test tidy --test c_header
 	shellcheck --severity=warning .ci/run scripts/* $$(git ls-files 'tests/*.sh' 'c-examples/*.sh' 'benches/*.sh')
 	$(VENV)/bin/ruff check --no-cache --select E9,F $$(git ls-files '*.py')
 

@@ -171,7 +171,7 @@ typedef struct {
 /** The offset is outside [log start, log end]. */
 #define CKAFKA_ERR_OFFSET_OUT_OF_RANGE 1
 
-/** The bytes given by the caller are not a valid record batch: CRC, length or structure. */
+/** The bytes given by the caller are not a valid record batch, or not header fields: CRC, length or structure. */
 #define CKAFKA_ERR_CORRUPT_MESSAGE 2
 
 /** No such topic or partition, or it was deleted meanwhile. */
@@ -494,7 +494,7 @@ ckafka_err_t ckafka_log_close(ckafka_log_t *log);
  * The records are copied. `n` is at least 1. `base_out` gets the offset of the first one; the others follow it.
  *
  * Errors: CKAFKA_ERR_MESSAGE_TOO_LARGE, CKAFKA_ERR_RECORD_LIST_TOO_LARGE, CKAFKA_ERR_INVALID_TIMESTAMP,
- * CKAFKA_ERR_INVALID_RECORD (headers), CKAFKA_ERR__DISK_FULL, CKAFKA_ERR__READONLY, CKAFKA_ERR__TIMED_OUT (another
+ * CKAFKA_ERR_CORRUPT_MESSAGE (headers), CKAFKA_ERR__DISK_FULL, CKAFKA_ERR__READONLY, CKAFKA_ERR__TIMED_OUT (another
  * process holds the log; nothing was appended), CKAFKA_ERR__IO (also after an earlier failed sync),
  * CKAFKA_ERR_UNKNOWN_TOPIC_OR_PARTITION (deleted).
  *
@@ -544,10 +544,9 @@ ckafka_err_t ckafka_append_raw(ckafka_log_t *log,
 /**
  * Waits until the record at `offset` is durable; with the `base` of an append, its whole batch. Any thread.
  *
- * `timeout_ms` -1 waits for ever, 0 not at all.
+ * `timeout_ms` -1 waits for ever, 0 not at all. A record that is not appended yet is waited for, too.
  *
- * Errors: CKAFKA_ERR__TIMED_OUT, CKAFKA_ERR__INTERRUPTED (a signal), CKAFKA_ERR_OFFSET_OUT_OF_RANGE (no such record
- * yet), CKAFKA_ERR__IO (a sync failed: it will not become durable in this session).
+ * Errors: CKAFKA_ERR__TIMED_OUT, CKAFKA_ERR__INTERRUPTED (a signal), CKAFKA_ERR__IO (a sync failed: it will not become durable in this session).
  */
 ckafka_err_t ckafka_wait_durable(ckafka_log_t *log,
                                  int64_t offset,
@@ -556,7 +555,7 @@ ckafka_err_t ckafka_wait_durable(ckafka_log_t *log,
 /**
  * Asks the flush thread for a sync and returns at once. Any thread.
  *
- * CKAFKA_ERR__INVALID_ARG where no flush thread runs (ckafka_io_threads_start).
+ * CKAFKA_ERR_INVALID_CONFIG where no flush thread runs (ckafka_io_threads_start).
  */
 ckafka_err_t ckafka_sync_request(ckafka_log_t *log);
 
@@ -614,7 +613,7 @@ ckafka_err_t ckafka_batch_new(ckafka_log_t *log,
  * Adds one record to a batch. Its bytes are copied; a timestamp of -1 becomes the time of this call.
  *
  * Errors, with the batch left as it was: CKAFKA_ERR_MESSAGE_TOO_LARGE (it would pass its limit: append it, then add
- * again), CKAFKA_ERR_INVALID_TIMESTAMP, CKAFKA_ERR_INVALID_RECORD (headers), CKAFKA_ERR__BUSY (another thread).
+ * again), CKAFKA_ERR_INVALID_TIMESTAMP, CKAFKA_ERR_CORRUPT_MESSAGE (headers), CKAFKA_ERR__BUSY (another thread).
  *
  * Pointers: `batch` is NULL or came from ckafka_batch_new and is not freed. `record` is NULL or readable, and each slice in it
  * null or readable for its length.
@@ -861,12 +860,13 @@ ckafka_err_t ckafka_sender_open(ckafka_log_t *log,
 /**
  * Sends record batches to a socket, pipe or file, inside the kernel where it can, and moves behind what went.
  *
- * At most `max_bytes` go, and none beyond the last published batch; where a batch was cut off, the next call goes on
- * inside it. `flags` is 0. The descriptor stays the caller's, and may be non-blocking. `sent_out` gets the bytes that
+ * Whole batches go, at most `max_bytes` of them but at least one, and none that is not published; where the descriptor
+ * took a part of a batch, the next call goes on inside it. `flags` is 0. The descriptor stays the caller's, and may be non-blocking. `sent_out` gets the bytes that
  * went, 0 at the end of the log. No SIGPIPE is raised.
  *
- * Errors: CKAFKA_ERR__AGAIN (poll the descriptor for writing) and CKAFKA_ERR__INTERRUPTED (a signal), both with
- * `sent_out` written: those bytes are gone; CKAFKA_ERR__CLOSED (the peer is gone), CKAFKA_ERR__IO,
+ * Errors: CKAFKA_ERR__AGAIN (poll the descriptor for writing) and CKAFKA_ERR__INTERRUPTED (a signal, or a failure
+ * after some bytes, which the next call reports), both with `sent_out` written: those bytes are gone;
+ * CKAFKA_ERR__CLOSED (the peer is gone), CKAFKA_ERR__IO,
  * CKAFKA_ERR__DISK_FULL (of the target), CKAFKA_ERR_OFFSET_OUT_OF_RANGE (retention was faster),
  * CKAFKA_ERR_UNKNOWN_TOPIC_OR_PARTITION (deleted). ckafka_sender_position tells what went before them.
  *

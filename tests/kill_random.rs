@@ -221,9 +221,7 @@ impl Round<'_> {
         let begun = Instant::now();
         let Some(page) = Page::open(self.stage.data()) else { return };
         let Some(dead) = page.dead_appender() else { return };
-        let waits = |actor: &Actor| {
-            matches!(actor.role, Role::Writes(Habit::Hammer)) && actor.stopped_until.is_none()
-        };
+        let waits = |actor: &Actor| matches!(actor.role, Role::Writes(Habit::Hammer)) && actor.stopped_until.is_none();
         if !self.actors.iter().enumerate().any(|(number, actor)| number != killed && waits(actor)) {
             return;
         }

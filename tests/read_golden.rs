@@ -4,6 +4,7 @@
 //! to each time, against the expected records searched by brute force.
 
 #[path = "read/golden.rs"]
+#[allow(dead_code, reason = "each test uses a part of it")]
 mod golden;
 
 use std::sync::Arc;
@@ -17,96 +18,122 @@ use golden::{Partition, Record};
 
 const POLL: Option<Duration> = Some(Duration::ZERO);
 
-fn reader(log: &Arc<PartitionLog>, isolation: IsolationLevel) -> Reader {
-    let config = ReaderConfig { isolation, ..ReaderConfig::default() };
-    Reader::open(Arc::clone(log), Start::Earliest, config).expect("reader")
+/// One way to see a golden partition, with what the consumer told is to be seen, and up to where.
+struct Way<'a> {
+    what: String,
+    log: &'a Arc<PartitionLog>,
+    isolation: IsolationLevel,
+    start: i64,
+    expected: &'a [Record],
+    end: i64,
 }
 
-/// Partitions of magic 2 alone.
-fn modern() -> impl Iterator<Item = Partition> {
-    golden::partitions().into_iter().filter(|partition| !partition.name.contains("old-format"))
-}
-
-/// The ways to see a partition of which the consumer told what is to be seen, and up to where.
-fn isolations(partition: &Partition) -> Vec<(IsolationLevel, &[Record], i64)> {
-    let mut ways = vec![(IsolationLevel::ReadUncommitted, &partition.records[..], partition.end)];
-    if let Some(committed) = &partition.committed {
-        ways.push((IsolationLevel::ReadCommitted, committed, partition.stable));
+impl Way<'_> {
+    fn reader(&self) -> Reader {
+        let config = ReaderConfig { isolation: self.isolation, ..ReaderConfig::default() };
+        Reader::open(Arc::clone(self.log), Start::Earliest, config).expect("reader")
     }
-    ways
+}
+
+fn is_old(partition: &Partition) -> bool {
+    partition.name.contains("old-format")
+}
+
+/// Calls `check` for all partitions of magic 2: as they lie, read by copying, and in a copy that this process holds for writing, read
+/// by map; with each isolation that the consumer tried. The number of partitions.
+fn each_way(check: impl Fn(&Way<'_>)) -> usize {
+    let partitions = golden::partitions();
+    let modern = partitions.iter().filter(|partition| !is_old(partition));
+    modern
+        .inspect(|partition| {
+            let copy = golden::CopiedLog::open(partition);
+            for (kind, log) in [("as it lies", &golden::open_static(partition)), ("held", copy.log())] {
+                let what = |isolation| format!("{} {kind} {isolation:?}", partition.name);
+                let start = partition.log_start;
+                let isolation = IsolationLevel::ReadUncommitted;
+                let what_all = what(isolation);
+                check(&Way { what: what_all, log, isolation, start, expected: &partition.records, end: partition.end });
+                if let Some(expected) = &partition.committed {
+                    let isolation = IsolationLevel::ReadCommitted;
+                    check(&Way { what: what(isolation), log, isolation, start, expected, end: partition.stable });
+                }
+            }
+        })
+        .count()
 }
 
 #[test]
 fn all_records_in_order() {
-    let mut count = 0;
-    for partition in modern() {
-        let log = golden::open_static(&partition);
-        for (isolation, expected, end) in isolations(&partition) {
-            for max_bytes in [0, 1000, 5000, usize::MAX] {
-                let mut reader = reader(&log, isolation);
-                let found = golden::read_all(&mut reader, max_bytes);
-                golden::assert_same(&found, expected, &format!("{} {isolation:?}", partition.name));
-                assert_eq!(reader.position(), end, "{} {isolation:?}", partition.name);
-            }
+    let count = each_way(|way| {
+        for max_bytes in [0, 1000, 5000, usize::MAX] {
+            let mut reader = way.reader();
+            golden::assert_same(&golden::read_all(&mut reader, max_bytes), way.expected, &way.what);
+            assert_eq!(reader.position(), way.end, "{}", way.what);
         }
-        count += 1;
-    }
+    });
     assert!(count >= 50, "only {count} golden partitions were found");
 }
 
 #[test]
 fn a_seek_to_each_offset() {
-    for partition in modern() {
-        let log = golden::open_static(&partition);
-        for (isolation, expected, end) in isolations(&partition) {
-            let mut reader = reader(&log, isolation);
-            for offset in partition.log_start..end {
-                reader.seek(offset).expect("seek");
-                let wanted = expected.iter().find(|record| record.offset >= offset);
-                let found = match reader.fetch(1, POLL) {
-                    Ok(view) => golden::records_of(&view).into_iter().next(),
-                    Err(Error::TimedOut { .. }) => None,
-                    Err(error) => panic!("{} at {offset}: {error}", partition.name),
-                };
-                assert_eq!(found.as_ref(), wanted, "{} {isolation:?} at {offset}", partition.name);
-            }
+    each_way(|way| {
+        let mut reader = way.reader();
+        for offset in way.start..way.end {
+            reader.seek(offset).expect("seek");
+            let wanted = way.expected.iter().find(|record| record.offset >= offset);
+            let found = match reader.fetch(1, POLL) {
+                Ok(view) => golden::records_of(&view).into_iter().next(),
+                Err(Error::TimedOut { .. }) => None,
+                Err(error) => panic!("{} at {offset}: {error}", way.what),
+            };
+            assert_eq!(found.as_ref(), wanted, "{} at {offset}", way.what);
         }
-    }
+    });
 }
 
 #[test]
 fn a_seek_to_each_time() {
-    for partition in modern() {
-        let log = golden::open_static(&partition);
-        for (isolation, expected, end) in isolations(&partition) {
-            let mut reader = reader(&log, isolation);
-            let mut times: Vec<i64> =
-                expected.iter().flat_map(|record| (record.timestamp - 1)..=(record.timestamp + 1)).collect();
-            times.extend([0, i64::MAX]);
-            times.sort_unstable();
-            times.dedup();
-            for time in times {
-                let wanted = expected.iter().find(|record| record.timestamp >= time);
-                let found = reader.seek_time(time).expect("seek");
-                assert_eq!(
-                    found,
-                    wanted.map(|record| (record.offset, record.timestamp)),
-                    "{} {isolation:?} at {time}",
-                    partition.name
-                );
-                assert_eq!(reader.position(), wanted.map_or(end, |record| record.offset));
+    each_way(|way| {
+        let mut reader = way.reader();
+        let mut times: Vec<i64> =
+            way.expected.iter().flat_map(|record| (record.timestamp - 1)..=(record.timestamp + 1)).collect();
+        times.extend([0, i64::MAX]);
+        times.sort_unstable();
+        times.dedup();
+        for time in times {
+            let wanted = way.expected.iter().find(|record| record.timestamp >= time);
+            let found = reader.seek_time(time).expect("seek");
+            assert_eq!(found, wanted.map(|record| (record.offset, record.timestamp)), "{} at {time}", way.what);
+            assert_eq!(reader.position(), wanted.map_or(way.end, |record| record.offset), "{}", way.what);
+        }
+    });
+}
+
+#[test]
+fn offsets_outside_the_log_are_refused() {
+    each_way(|way| {
+        let mut reader = way.reader();
+        let log_end = way.log.published_end();
+        for wrong in [way.start - 1, log_end + 1] {
+            match reader.seek(wrong) {
+                Err(Error::OffsetOutOfRange { offset, start, end, .. }) => {
+                    assert_eq!((offset, start, end), (wrong, way.start, log_end), "{}", way.what);
+                }
+                other => panic!("{}: {other:?}", way.what),
             }
         }
-    }
+        assert_eq!(reader.position(), way.start, "{}", way.what);
+    });
 }
 
 #[test]
 fn old_formats_are_named_with_their_place() {
     let mut count = 0;
-    for partition in golden::partitions().into_iter().filter(|partition| partition.name.contains("old-format")) {
+    for partition in golden::partitions().into_iter().filter(is_old) {
         let (_, path) = golden::logs(&partition.folder).remove(0);
         let entries = golden::entries(&std::fs::read(path).expect("a log"));
-        let mut reader = reader(&golden::open_static(&partition), IsolationLevel::ReadUncommitted);
+        let log = golden::open_static(&partition);
+        let mut reader = Reader::open(log, Start::Earliest, ReaderConfig::default()).expect("reader");
         match reader.fetch(usize::MAX, POLL) {
             Err(Error::UnsupportedMagic { position: 0, offset, magic, .. }) => {
                 assert_eq!((0, magic, offset), entries[0], "{}", partition.name);
@@ -124,20 +151,4 @@ fn old_formats_are_named_with_their_place() {
         count += 1;
     }
     assert_eq!(count, 9);
-}
-
-#[test]
-fn offsets_outside_the_log_are_refused() {
-    for partition in modern() {
-        let mut reader = reader(&golden::open_static(&partition), IsolationLevel::ReadUncommitted);
-        for wrong in [partition.log_start - 1, partition.end + 1] {
-            match reader.seek(wrong) {
-                Err(Error::OffsetOutOfRange { offset, start, end, .. }) => {
-                    assert_eq!((offset, start, end), (wrong, partition.log_start, partition.end));
-                }
-                other => panic!("{}: {other:?}", partition.name),
-            }
-        }
-        assert_eq!(reader.position(), partition.log_start);
-    }
 }

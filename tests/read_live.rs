@@ -1,6 +1,7 @@
 //! A reader sees exactly what is published, as soon as it is, by map and by copy, across rolls.
 
 #[path = "read/live.rs"]
+#[allow(dead_code, reason = "each test uses a part of it")]
 mod live;
 
 use std::time::{Duration, Instant};
@@ -29,7 +30,7 @@ fn every_record_once_across_rolls() {
         }
         drain(&mut behind, usize::MAX);
         assert_eq!(drain(&mut small, 1), live.log.published_end());
-        let segments = std::fs::read_dir(live.partition_folder()).expect("folder");
+        let segments = std::fs::read_dir(live.folder.join("t-0")).expect("folder");
         let logs =
             segments.filter(|entry| entry.as_ref().expect("entry").path().extension().is_some_and(|e| e == "log"));
         assert!(logs.count() > 10, "the log did not roll");

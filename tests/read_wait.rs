@@ -1,6 +1,7 @@
 //! A reader that waits wakes when a record comes, when it is told to, and not otherwise.
 
 #[path = "read/live.rs"]
+#[allow(dead_code, reason = "each test uses a part of it")]
 mod live;
 
 use std::os::fd::{BorrowedFd, RawFd};

@@ -56,7 +56,7 @@ fn nothing_is_kept_less_than_a_broker_keeps() {
 /// Logs are never shorter than the broker's; indexes equal the broker's, but for the entry that its close added to the last time index.
 fn compare_with_after(scratch: &Scratch, after: &Path, case: &str) {
     let files = children(after);
-    let last = files.iter().filter(|path| path.extension().is_some_and(|e| e == "log")).next_back().unwrap();
+    let last = files.iter().rfind(|path| path.extension().is_some_and(|e| e == "log")).unwrap();
     for file in &files {
         let name = name_of(file);
         let theirs = std::fs::read(file).unwrap();

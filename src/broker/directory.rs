@@ -211,7 +211,13 @@ impl Directory {
         self.check()?;
         super::folders::check_topic_name(topic)?;
         let root = self.shared.member().root();
-        let log = self.shared.log(topic, partition, || properties::log_config(root, topic, partition, &self.conf))?;
+        let log = self.shared.log(topic, partition, || {
+            // A topic exists if its partition 0 does: what a crash left half made or half removed is not there.
+            if root.stat(&format!("{topic}-0"))?.is_none() {
+                return Err(Error::UnknownPartition { topic: topic.to_owned(), partition });
+            }
+            properties::log_config(root, topic, partition, &self.conf)
+        })?;
         if let Some(flush) = &self.threads.lock().unwrap_or_else(PoisonError::into_inner).flush {
             log.set_flusher(flush.flusher());
         }

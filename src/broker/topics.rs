@@ -82,6 +82,7 @@ fn create_partition(root: &Dir, folder: &PartitionFolder, id: TopicId, conf: &Co
 pub fn delete(shared: &Shared, name: &str) -> Result<()> {
     check_topic_name(name)?;
     let member = shared.member();
+    member.seat()?;
     let _gate = member.gate()?;
     let root = member.root();
     let folders: Vec<_> = partition_folders(root)?.into_iter().filter(|folder| folder.topic == name).collect();

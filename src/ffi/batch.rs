@@ -9,7 +9,7 @@ use super::log::record;
 use super::types::{ckafka_batch_t, ckafka_log_t, ckafka_record_t};
 use crate::broker::Log;
 use crate::error::Error;
-use crate::record::{BatchBuilder, BatchError};
+use crate::record::BatchBuilder;
 use crate::sys::clock;
 
 const NOUN: &str = "batch";
@@ -56,7 +56,7 @@ pub unsafe extern "C" fn ckafka_batch_new(
 /// Adds one record to a batch. Its bytes are copied; a timestamp of -1 becomes the time of this call.
 ///
 /// Errors, with the batch left as it was: CKAFKA_ERR_MESSAGE_TOO_LARGE (it would pass its limit: append it, then add
-/// again), CKAFKA_ERR_INVALID_TIMESTAMP, CKAFKA_ERR_INVALID_RECORD (headers), CKAFKA_ERR__BUSY (another thread).
+/// again), CKAFKA_ERR_INVALID_TIMESTAMP, CKAFKA_ERR_CORRUPT_MESSAGE (headers), CKAFKA_ERR__BUSY (another thread).
 ///
 /// # Safety
 /// `batch` is NULL or came from ckafka_batch_new and is not freed. `record` is NULL or readable, and each slice in it
@@ -91,10 +91,7 @@ impl Building {
             return Err(Error::BatchTooLarge { size: size as u64, limit: self.size_max as u64 }.into());
         }
         let added = self.builder.add(timestamp, record.key, record.value, record.headers);
-        added.map_err(|error| match error {
-            BatchError::TooLarge { .. } => Error::InvalidBatch(error).into(),
-            _ => Error::InvalidRecord { reason: error.to_string() }.into(),
-        })
+        Ok(added.map_err(Error::InvalidBatch)?)
     }
 }
 

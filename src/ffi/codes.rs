@@ -13,7 +13,7 @@ pub const CKAFKA_OK: ckafka_err_t = 0;
 
 /// The offset is outside [log start, log end].
 pub const CKAFKA_ERR_OFFSET_OUT_OF_RANGE: ckafka_err_t = 1;
-/// The bytes given by the caller are not a valid record batch: CRC, length or structure.
+/// The bytes given by the caller are not a valid record batch, or not header fields: CRC, length or structure.
 pub const CKAFKA_ERR_CORRUPT_MESSAGE: ckafka_err_t = 2;
 /// No such topic or partition, or it was deleted meanwhile.
 pub const CKAFKA_ERR_UNKNOWN_TOPIC_OR_PARTITION: ckafka_err_t = 3;

@@ -49,7 +49,7 @@ pub unsafe extern "C" fn ckafka_headers_append(
             return Err(Error::BufferTooSmall { capacity: cap, needed }.into());
         }
         let mut field = Vec::with_capacity(header_size);
-        headers::append(&mut field, name, value).map_err(|error| Error::InvalidRecord { reason: error.to_string() })?;
+        headers::append(&mut field, name, value).map_err(Error::InvalidBatch)?;
         let new_len = used + field.len();
         if new_len > cap {
             len.write(new_len);

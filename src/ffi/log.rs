@@ -47,7 +47,7 @@ pub extern "C" fn ckafka_log_close(log: *mut ckafka_log_t) -> ckafka_err_t {
 /// The records are copied. `n` is at least 1. `base_out` gets the offset of the first one; the others follow it.
 ///
 /// Errors: CKAFKA_ERR_MESSAGE_TOO_LARGE, CKAFKA_ERR_RECORD_LIST_TOO_LARGE, CKAFKA_ERR_INVALID_TIMESTAMP,
-/// CKAFKA_ERR_INVALID_RECORD (headers), CKAFKA_ERR__DISK_FULL, CKAFKA_ERR__READONLY, CKAFKA_ERR__TIMED_OUT (another
+/// CKAFKA_ERR_CORRUPT_MESSAGE (headers), CKAFKA_ERR__DISK_FULL, CKAFKA_ERR__READONLY, CKAFKA_ERR__TIMED_OUT (another
 /// process holds the log; nothing was appended), CKAFKA_ERR__IO (also after an earlier failed sync),
 /// CKAFKA_ERR_UNKNOWN_TOPIC_OR_PARTITION (deleted).
 ///
@@ -174,10 +174,9 @@ pub unsafe extern "C" fn ckafka_append_raw(
 
 /// Waits until the record at `offset` is durable; with the `base` of an append, its whole batch. Any thread.
 ///
-/// `timeout_ms` -1 waits for ever, 0 not at all.
+/// `timeout_ms` -1 waits for ever, 0 not at all. A record that is not appended yet is waited for, too.
 ///
-/// Errors: CKAFKA_ERR__TIMED_OUT, CKAFKA_ERR__INTERRUPTED (a signal), CKAFKA_ERR_OFFSET_OUT_OF_RANGE (no such record
-/// yet), CKAFKA_ERR__IO (a sync failed: it will not become durable in this session).
+/// Errors: CKAFKA_ERR__TIMED_OUT, CKAFKA_ERR__INTERRUPTED (a signal), CKAFKA_ERR__IO (a sync failed: it will not become durable in this session).
 #[unsafe(no_mangle)]
 pub extern "C" fn ckafka_wait_durable(log: *mut ckafka_log_t, offset: i64, timeout_ms: i32) -> ckafka_err_t {
     on::<Log>("ckafka_wait_durable", log, |log| Ok(log.wait_durable(offset, timeout(timeout_ms)?)?))
@@ -185,7 +184,7 @@ pub extern "C" fn ckafka_wait_durable(log: *mut ckafka_log_t, offset: i64, timeo
 
 /// Asks the flush thread for a sync and returns at once. Any thread.
 ///
-/// CKAFKA_ERR__INVALID_ARG where no flush thread runs (ckafka_io_threads_start).
+/// CKAFKA_ERR_INVALID_CONFIG where no flush thread runs (ckafka_io_threads_start).
 #[unsafe(no_mangle)]
 pub extern "C" fn ckafka_sync_request(log: *mut ckafka_log_t) -> ckafka_err_t {
     on::<Log>("ckafka_sync_request", log, |log| Ok(log.request_sync()?))

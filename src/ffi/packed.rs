@@ -23,7 +23,6 @@ use crate::storage::partition::Record;
 /// `value_lens` is NULL or readable for `n` lengths, `values` NULL or readable for their sum; `key_lens` and `keys`
 /// likewise. `base_out` is NULL or writable.
 #[unsafe(no_mangle)]
-#[expect(clippy::too_many_arguments, reason = "the whole call is one record batch, by columns")]
 pub unsafe extern "C" fn ckafka_append_packed(
     log: *mut ckafka_log_t,
     values: *const c_void,

@@ -41,12 +41,13 @@ pub unsafe extern "C" fn ckafka_sender_open(
 
 /// Sends record batches to a socket, pipe or file, inside the kernel where it can, and moves behind what went.
 ///
-/// At most `max_bytes` go, and none beyond the last published batch; where a batch was cut off, the next call goes on
-/// inside it. `flags` is 0. The descriptor stays the caller's, and may be non-blocking. `sent_out` gets the bytes that
+/// Whole batches go, at most `max_bytes` of them but at least one, and none that is not published; where the descriptor
+/// took a part of a batch, the next call goes on inside it. `flags` is 0. The descriptor stays the caller's, and may be non-blocking. `sent_out` gets the bytes that
 /// went, 0 at the end of the log. No SIGPIPE is raised.
 ///
-/// Errors: CKAFKA_ERR__AGAIN (poll the descriptor for writing) and CKAFKA_ERR__INTERRUPTED (a signal), both with
-/// `sent_out` written: those bytes are gone; CKAFKA_ERR__CLOSED (the peer is gone), CKAFKA_ERR__IO,
+/// Errors: CKAFKA_ERR__AGAIN (poll the descriptor for writing) and CKAFKA_ERR__INTERRUPTED (a signal, or a failure
+/// after some bytes, which the next call reports), both with `sent_out` written: those bytes are gone;
+/// CKAFKA_ERR__CLOSED (the peer is gone), CKAFKA_ERR__IO,
 /// CKAFKA_ERR__DISK_FULL (of the target), CKAFKA_ERR_OFFSET_OUT_OF_RANGE (retention was faster),
 /// CKAFKA_ERR_UNKNOWN_TOPIC_OR_PARTITION (deleted). ckafka_sender_position tells what went before them.
 ///

@@ -150,6 +150,14 @@ impl ActiveSegment {
         Ok(())
     }
 
+    /// Makes room for the entries of one more append and for the one that closes the segment: a full disk is met here, before
+    /// anything is written.
+    #[inline]
+    pub fn reserve_entries(&self, offset_entries: u64, time_entries: u64) -> Result<()> {
+        self.offsets.ensure((offset_entries + 1) * OffsetEntry::SIZE as u64)?;
+        self.times.ensure((time_entries + 2) * TimeEntry::SIZE as u64)
+    }
+
     /// Makes pages of the log present and writable; nothing to do without a map.
     pub fn populate(&self, from: u64, to: u64) -> Result<()> {
         match &self.log.map {

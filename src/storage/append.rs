@@ -60,9 +60,7 @@ pub(super) fn append(
         Err(panic) => {
             let mended = take_over(writer, appender, control, log.folder(), config);
             drop(guard);
-            if let Err(error) = mended {
-                return Err(error);
-            }
+            mended?;
             resume_unwind(panic)
         }
     };
@@ -114,6 +112,9 @@ impl Section<'_> {
         }
         if tail.position + size > control.prepared_end() {
             grow::grow_to(self.writer, control, self.log.folder(), config, tail.position + size)?;
+        }
+        if let Some(segment) = &appender.segment {
+            segment.reserve_entries(tail.offset_entries, tail.time_entries)?;
         }
         let facts = BatchFacts { last_offset, size, max_timestamp: header.max_timestamp };
         let (next, entries) = tail.advance(&facts, config.index_interval_bytes);

@@ -123,7 +123,7 @@ pub(super) fn number<T: FromStr>(word: &str) -> Option<T> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::storage::fixture::Folder;
+    use crate::storage::testing::Folder;
 
     #[test]
     fn a_broker_s_file_is_read_and_comes_out_as_it_was() {

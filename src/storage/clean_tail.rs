@@ -41,7 +41,7 @@ fn state_at_last_entry(dir: &Dir, base_offset: i64) -> Result<Option<TailState>>
         return Ok(None);
     };
     let log = dir.open_file(&SegmentFile::Log.name(base_offset), Access::Read)?;
-    let mut window = Window::new(&log)?;
+    let mut window = Window::narrow(&log)?;
     let count = index.len()? / OffsetEntry::SIZE as u64;
     if index.len()? % OffsetEntry::SIZE as u64 != 0 || times.len()? % TimeEntry::SIZE as u64 != 0 || count == 0 {
         return Ok(None);

@@ -51,7 +51,8 @@ pub fn grow_ahead(
 ) -> Result<bool> {
     let limit = config.segment_bytes;
     let wants_next = || control.prepared_end() >= limit && !control.next_ready() && is_due(position, limit);
-    if !(is_due(position, control.prepared_end()) && control.prepared_end() < limit) && !wants_next() {
+    let wants_piece = control.prepared_end() < limit && is_due(position, control.prepared_end());
+    if !wants_piece && !wants_next() {
         return Ok(false);
     }
     let Some(mut guard) = word::try_lock(control.grow_word(), writer.me) else { return Ok(false) };

@@ -80,7 +80,7 @@ impl LeaderEpochs {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::storage::fixture::Folder;
+    use crate::storage::testing::Folder;
 
     fn epochs(entries: &[(i32, i64)]) -> LeaderEpochs {
         LeaderEpochs { entries: entries.to_vec() }

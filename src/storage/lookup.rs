@@ -92,7 +92,7 @@ fn walk_to(log: &PartitionLog, manner: Manner, cursor: &mut Cursor, offset: i64,
     loop {
         match cursor.peek(log, end) {
             Ok(Found::Batch(header)) if header.next_offset() <= offset => {
-                cursor.pass(header.size(), header.next_offset());
+                cursor.pass_unchecked(header.size(), header.next_offset());
             }
             Ok(Found::Old(entry)) if entry.last_offset < offset => cursor.pass(entry.size, entry.last_offset + 1),
             Ok(_) => return Ok(()),
@@ -118,16 +118,44 @@ fn hint(log: &PartitionLog, window: &mut SegmentBytes, offset: i64) -> Result<Op
     let Some(index) = Index::<{ OffsetEntry::SIZE }>::open(log, window, &segment, SegmentFile::Index)? else {
         return Ok(None);
     };
-    let entry = index.last_where(|bytes| {
+    let Some((number, bytes)) = index.last_near(guess(&index, relative), |bytes| {
         let entry = OffsetEntry::from_bytes(bytes);
         // Zeroes are room for entries: no entry is of the segment's first batch.
         entry.position != 0 && i64::from(entry.relative_offset) <= relative
-    });
-    let Some(entry) = entry.map(OffsetEntry::from_bytes) else { return Ok(None) };
+    }) else {
+        return Ok(None);
+    };
+    let entry = OffsetEntry::from_bytes(bytes);
+    let follower = if number + 1 < index.count() { index.entry(number + 1).map(OffsetEntry::from_bytes) } else { None };
+    drop(index);
+    prefetch(window, entry, follower, relative);
     let Ok(position) = u64::try_from(entry.position) else { return Ok(None) };
     let last_offset = segment.base_offset() + i64::from(entry.relative_offset);
     let found = scan_entry(window.at(log, position, BatchHeader::SIZE)?);
     Ok(found.ok().filter(|found| found.last_offset == last_offset).map(|found| (position, found.base_offset)))
+}
+
+/// Where in the index an offset would stand if entries were evenly spaced, which those of like batches are.
+fn guess(index: &Index<'_, { OffsetEntry::SIZE }>, relative: i64) -> u64 {
+    let last =
+        index.entry(index.count().saturating_sub(1)).map_or(0, |bytes| OffsetEntry::from_bytes(bytes).relative_offset);
+    let (relative, last) = (relative.unsigned_abs(), u64::from(last.unsigned_abs()) + 1);
+    (u128::from(relative) * u128::from(index.count()) / u128::from(last)) as u64
+}
+
+/// Between two entries lie the headers that a walk looks at one after the other, each a wait for memory: they are asked for at once, as far as even
+/// spacing says.
+fn prefetch(window: &SegmentBytes, entry: OffsetEntry, follower: Option<OffsetEntry>, relative: i64) {
+    const MOST: i64 = 4 << 10;
+    let ahead = match follower {
+        Some(next) if next.relative_offset > entry.relative_offset && next.position > entry.position => {
+            let offsets = i64::from(next.relative_offset) - i64::from(entry.relative_offset);
+            let bytes = i64::from(next.position) - i64::from(entry.position);
+            (relative - i64::from(entry.relative_offset) + 2).saturating_mul(bytes) / offsets
+        }
+        _ => MOST,
+    };
+    window.prefetch(u64::from(entry.position.unsigned_abs()), ahead.clamp(0, MOST) as usize);
 }
 
 /// An offset up to which all batches of the segment have timestamps below `timestamp`, by the time index, with the largest of them.
@@ -218,21 +246,40 @@ impl<'a, const SIZE: usize> Index<'a, SIZE> {
         }
     }
 
+    #[inline]
+    fn count(&self) -> u64 {
+        let (Self::Map(_, count) | Self::Copy(_, count)) = self;
+        *count
+    }
+
     /// The last entry for which `is_before` holds, which it does for a first part of the entries if they are in order. Out of
     /// order ones give any entry: it is checked by who asks.
     fn last_where(&self, is_before: impl Fn([u8; SIZE]) -> bool) -> Option<[u8; SIZE]> {
-        let (Self::Map(_, count) | Self::Copy(_, count)) = self;
-        let (mut low, mut high) = (0, *count);
+        self.last_near(self.count() / 2, is_before).map(|(_, bytes)| bytes)
+    }
+
+    /// The same with its number, looked for around `guess` in steps that grow, then by halves.
+    fn last_near(&self, guess: u64, is_before: impl Fn([u8; SIZE]) -> bool) -> Option<(u64, [u8; SIZE])> {
+        let (mut low, mut high) = (0, self.count());
         let mut best = None;
+        let mut probe = guess.min(high.saturating_sub(1));
+        let mut step = 1;
         while low < high {
-            let middle = low + (high - low) / 2;
-            match self.entry(middle) {
+            let went_up = match self.entry(probe) {
                 Some(bytes) if is_before(bytes) => {
-                    best = Some(bytes);
-                    low = middle + 1;
+                    best = Some((probe, bytes));
+                    low = probe + 1;
+                    true
                 }
-                _ => high = middle,
-            }
+                _ => {
+                    high = probe;
+                    false
+                }
+            };
+            // Away from the guess by steps while only one side is known, else in the middle.
+            let near = if went_up { low + step } else { high.saturating_sub(step) };
+            probe = if (low..high).contains(&near) { near } else { low + (high - low) / 2 };
+            step *= 8;
         }
         best
     }

@@ -19,8 +19,6 @@ pub mod close;
 pub mod config;
 pub mod control;
 pub mod durable;
-#[cfg(test)]
-mod fixture;
 pub mod grow;
 mod housekeeping;
 pub mod index;
@@ -51,6 +49,8 @@ mod survey;
 pub mod table;
 pub mod tail;
 pub mod takeover;
+#[cfg(test)]
+mod testing;
 pub mod times;
 pub mod transactions;
 pub mod unpack;

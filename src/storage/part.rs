@@ -38,6 +38,12 @@ impl Mapping {
         self.map.slice(range).unwrap_or_default()
     }
 
+    /// Brings the cache lines of a range nearer.
+    #[inline]
+    pub fn prefetch(&self, range: Range<usize>) {
+        self.map.prefetch(range);
+    }
+
     /// The file's path when it was opened.
     #[must_use]
     pub fn path(&self) -> &Path {

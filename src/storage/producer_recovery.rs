@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 use super::housekeeping::Listing;
 use super::names::SegmentFile;
 use super::producers::ProducerState;
+use super::recovery::Shutdown;
 use super::scan::Crc;
 use super::segment_scan::Scanner;
 use super::survey::segment_of;
@@ -79,11 +80,12 @@ pub(super) fn tidy_snapshots(dir: &Dir, bases: &[i64], end: i64, report: &mut Ve
     Ok(())
 }
 
-/// Leaves a snapshot at the end, so that the next recovery need not go back further.
-pub(super) fn write_if_new(dir: &Dir, producers: &ProducerState, end: i64) -> Result<()> {
+/// Leaves a snapshot that says what was found. After a scan it stands at the end, so that the next recovery need not go back further; where the log was closed in
+/// good order the newest one does, if it says the same.
+pub(super) fn leave_snapshot(dir: &Dir, producers: &ProducerState, end: i64, shutdown: Shutdown) -> Result<()> {
     let snapshots = Listing::read(dir)?.offsets(SegmentFile::Snapshot);
     let loaded = ProducerState::load(dir, &snapshots, end, end)?;
-    if loaded.offset == Some(end) && loaded.state == *producers {
+    if loaded.state == *producers && (loaded.offset == Some(end) || shutdown == Shutdown::Clean) {
         return Ok(());
     }
     producers.write_snapshot(dir, end)

@@ -252,7 +252,7 @@ fn last_sequence(header: &BatchHeader) -> i32 {
 mod tests {
     use super::*;
     use crate::record::Attributes;
-    use crate::storage::fixture::Folder;
+    use crate::storage::testing::Folder;
 
     /// kafka-storage: producer 4000, epoch 2.
     const EXAMPLE: [u8; 56] = [

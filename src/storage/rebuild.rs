@@ -144,7 +144,7 @@ fn read(file: &crate::sys::File, range: Range<u64>) -> Result<Vec<u8>> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::storage::fixture::Folder;
+    use crate::storage::testing::Folder;
 
     const NAME: &str = "00000000000000000005.index";
 

@@ -21,7 +21,7 @@ use super::producers::ProducerState;
 use super::rebuild::{self, Change};
 use super::scan::Crc;
 use super::segment_scan::{Scanner, SegmentEnd, SegmentScan};
-use super::set_aside::{end_log, retire, trim};
+use super::set_aside::{Keep, end_log, retire, trim};
 use super::survey::{self, Fate};
 use super::tail::TailState;
 use super::transactions;
@@ -84,11 +84,11 @@ pub fn recover(
     }
     let report = tidy(dir)?;
     let bases = Listing::read(dir)?.offsets(SegmentFile::Log);
-    let mut recovery = Recovery { dir, config, company, bases, report, loss: Loss::None };
     let kept_below = match shutdown {
         Shutdown::Clean => i64::MAX,
         Shutdown::Unclean { recovery_point } => recovery_point,
     };
+    let mut recovery = Recovery { dir, config, company, bases, report, loss: Loss::None, kept_below };
     let crc = if shutdown == Shutdown::Clean { Crc::Skip } else { Crc::Check };
     let mut scanner = Scanner::new(dir, config.index_interval_bytes, crc, kept_below);
     let mut tail = match shutdown {
@@ -152,6 +152,8 @@ struct Recovery<'a> {
     bases: Vec<i64>,
     report: Vec<Value>,
     loss: Loss,
+    /// What lies below this offset was synced once.
+    kept_below: i64,
 }
 
 impl Recovery<'_> {
@@ -176,7 +178,9 @@ impl Recovery<'_> {
                 (SegmentEnd::Whole, _) => {}
                 (SegmentEnd::Zeroes, Fate::Continues | Fate::Ends) => trim(dir, base_offset, scan.tail.position)?,
                 (SegmentEnd::Bad(reason), Fate::Continues) => {
-                    self.report.append(&mut end_log(dir, base_offset, scan.tail.position, &[], self.company, reason)?);
+                    let keep = Keep::WholeBatches;
+                    let done = end_log(dir, base_offset, scan.tail.position, &[], self.company, keep, reason)?;
+                    self.report.extend(done);
                 }
                 (SegmentEnd::Zeroes, Fate::Breaks) => {
                     let reason = "zeroes, though segments follow";
@@ -203,7 +207,8 @@ impl Recovery<'_> {
 
     fn end_here(&mut self, scan: &SegmentScan, later: &[i64], reason: &str) -> Result<()> {
         let TailState { base_offset, position, end_offset, .. } = scan.tail;
-        let mut done = end_log(self.dir, base_offset, position, later, self.company, reason)?;
+        let keep = if end_offset < self.kept_below { Keep::Everything } else { Keep::WholeBatches };
+        let mut done = end_log(self.dir, base_offset, position, later, self.company, keep, reason)?;
         for event in &mut done {
             if let Value::Object(fields) = event {
                 fields.insert("end_offset".to_owned(), json!(end_offset));
@@ -311,9 +316,7 @@ impl Recovery<'_> {
             Shutdown::Unclean { .. } => scanned,
         };
         producer_recovery::tidy_snapshots(self.dir, &self.bases, end, &mut self.report)?;
-        if let Shutdown::Unclean { .. } = shutdown {
-            producer_recovery::write_if_new(self.dir, &producers, end)?;
-        }
+        producer_recovery::leave_snapshot(self.dir, &producers, end, shutdown)?;
         Ok(producers)
     }
 

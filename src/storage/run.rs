@@ -62,20 +62,22 @@ impl Gatherer {
                 Found::Old(entry) => return Err(cursor.unsupported(&entry)),
                 Found::SegmentEnd => return Ok(Gathered::SegmentEnd),
             };
-            if header.next_offset() > wanted.offset {
-                verify(cursor, wanted, &header)?;
-                if self.shown(cursor, wanted, &header)? == Shown::Yes {
-                    let view = match header.attributes.codec().map_err(|error| cursor.damage(&error))? {
-                        Codec::None => self.run(cursor, wanted, &header)?,
-                        codec => self.single(cursor, wanted, &header, codec)?,
-                    };
-                    if let Some(view) = view {
-                        return Ok(Gathered::View(view));
-                    }
-                    continue;
-                }
+            if header.next_offset() <= wanted.offset {
+                cursor.pass_unchecked(header.size(), header.next_offset());
+                continue;
             }
-            cursor.pass(header.size(), header.next_offset());
+            verify(cursor, wanted, &header)?;
+            if self.shown(cursor, wanted, &header)? == Shown::No {
+                cursor.pass(header.size(), header.next_offset());
+                continue;
+            }
+            let view = match header.attributes.codec().map_err(|error| cursor.damage(&error))? {
+                Codec::None => self.run(cursor, wanted, &header)?,
+                codec => self.single(cursor, wanted, &header, codec)?,
+            };
+            if let Some(view) = view {
+                return Ok(Gathered::View(view));
+            }
         }
     }
 

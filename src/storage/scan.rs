@@ -170,3 +170,74 @@ fn looks_like_header(bytes: &[u8], base_offset: i64) -> bool {
             && header.record_count <= header.last_offset_delta.saturating_add(1)
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::record::Attributes;
+    use crate::storage::testing::Folder;
+    use crate::storage::window::WINDOW;
+    use crate::sys::Access;
+
+    /// A batch around any bytes; nothing here looks at records.
+    fn batch(base_offset: i64, records: &[u8]) -> Vec<u8> {
+        let header = BatchHeader {
+            base_offset,
+            batch_length: 49 + records.len() as i32,
+            partition_leader_epoch: 0,
+            crc: 0,
+            attributes: Attributes(0),
+            last_offset_delta: 0,
+            base_timestamp: 1,
+            max_timestamp: 1,
+            producer_id: -1,
+            producer_epoch: -1,
+            base_sequence: -1,
+            record_count: 1,
+        };
+        let mut bytes = vec![0; BatchHeader::SIZE];
+        header.write(bytes.first_chunk_mut().unwrap());
+        bytes.extend_from_slice(records);
+        let crc = crc32c(&bytes[21..]).to_be_bytes();
+        bytes[17..21].copy_from_slice(&crc);
+        bytes
+    }
+
+    fn with_window<T>(content: &[u8], check: impl FnOnce(&mut Window<'_>) -> T) -> T {
+        let folder = Folder::new("scan");
+        folder.write("a.log", content);
+        let file = folder.dir.open_file("a.log", Access::Read).unwrap();
+        check(&mut Window::new(&file).unwrap())
+    }
+
+    #[test]
+    fn a_batch_larger_than_a_window_is_summed_piece_by_piece() {
+        let mut bytes = batch(5, &vec![2; 2 * WINDOW + 99]);
+        let place = Place { position: 0, base_offset: 0, next_offset: 5 };
+        let found = with_window(&bytes, |window| look(window, place, Crc::Check).unwrap());
+        assert!(matches!(found, Found::Batch(header) if header.base_offset == 5));
+        *bytes.last_mut().unwrap() ^= 1;
+        let found = with_window(&bytes, |window| look(window, place, Crc::Check).unwrap());
+        assert!(matches!(found, Found::Bad(reason) if reason.contains("CRC")));
+        assert!(matches!(with_window(&bytes, |window| look(window, place, Crc::Skip).unwrap()), Found::Batch(_)));
+    }
+
+    #[test]
+    fn the_next_whole_batch_is_the_log_s_own_and_is_found_across_windows() {
+        let inner = batch(0, b"inner");
+        let mut damaged = batch(0, &[inner.clone(), vec![9; 3 * WINDOW]].concat());
+        *damaged.last_mut().unwrap() ^= 1;
+        let next = damaged.len();
+        let content = [damaged.clone(), batch(1, b"next")].concat();
+        let found = with_window(&content, |window| next_whole_batch(window, 0, 0).unwrap());
+        assert_eq!(found, Some(next as u64), "the length of the damaged batch points at it");
+        // Without a length to go by it is found byte by byte, at whatever place.
+        for shift in [0, 1, 60, 61, 62] {
+            let content = [vec![2; WINDOW - shift], batch(7, b"next"), vec![2; 100]].concat();
+            let found = with_window(&content, |window| next_whole_batch(window, 0, 0).unwrap());
+            assert_eq!(found, Some((WINDOW - shift) as u64));
+        }
+        assert_eq!(with_window(&damaged[..50], |window| next_whole_batch(window, 0, 0).unwrap()), None);
+        assert_eq!(with_window(&vec![2; 4 * WINDOW], |window| next_whole_batch(window, 0, 0).unwrap()), None);
+    }
+}

@@ -145,6 +145,16 @@ impl SegmentBytes {
         }
     }
 
+    /// Says that the bytes from `position` on will be looked at soon. Of use where they are mapped.
+    #[inline]
+    pub fn prefetch(&self, position: u64, len: usize) {
+        if let Source::Map(mapping) = &self.source
+            && let Some(end) = position.checked_add(len as u64)
+        {
+            mapping.prefetch(position as usize..end.min(self.limit) as usize);
+        }
+    }
+
     /// Moves the copied piece so that it has what `at` promises.
     fn copy(&mut self, position: u64, least: usize) -> Result<()> {
         let left = usize::try_from(self.limit - position).unwrap_or(usize::MAX);

@@ -5,6 +5,7 @@
 
 use serde_json::{Value, json};
 
+use super::housekeeping::Listing;
 use super::names::SegmentFile;
 use super::producers::ProducerState;
 use super::scan::{Crc, Found, Place, is_whole_batch, look, next_whole_batch};
@@ -43,6 +44,8 @@ pub(super) struct SegmentScan {
     pub old: Option<(EntryHeader, u64)>,
     /// How it ends.
     pub end: SegmentEnd,
+    /// Damage was stepped over right before the tail: the gap that it leaves says nothing.
+    is_behind_damage: bool,
 }
 
 /// What is gathered over several segments.
@@ -97,6 +100,7 @@ impl<'a> Scanner<'a> {
             aborted: Vec::new(),
             old: None,
             end: SegmentEnd::Whole,
+            is_behind_damage: false,
         };
         loop {
             let place = Place {
@@ -112,18 +116,15 @@ impl<'a> Scanner<'a> {
                     continue;
                 }
                 Found::Batch(header) => match self.doubt(&mut window, place, &header, successor)? {
-                    Some(reason) => reason,
-                    None => {
+                    Some(reason) if !scan.is_behind_damage => reason,
+                    _ => {
                         self.take_batch(&mut window, &mut scan, &header)?;
                         continue;
                     }
                 },
                 Found::Bad(reason) => reason,
             };
-            if place.next_offset < self.kept_below
-                && let Some(next) = next_whole_batch(&mut window, place.base_offset, place.position)?
-            {
-                self.step_over(&mut scan, &name, next, &reason);
+            if place.next_offset < self.kept_below && self.step_over(&mut window, &mut scan, &reason)? {
                 continue;
             }
             scan.end = match window.is_zero_from(place.position)? {
@@ -142,7 +143,7 @@ impl<'a> Scanner<'a> {
         header: &BatchHeader,
         successor: Option<i64>,
     ) -> Result<Option<String>> {
-        if header.base_offset == place.next_offset || self.crc == Crc::Skip {
+        if header.base_offset == place.next_offset {
             return Ok(None);
         }
         let follower = is_whole_batch(window, place.position + header.size() as u64)?.map(|next| next.base_offset);
@@ -150,6 +151,8 @@ impl<'a> Scanner<'a> {
             // What follows lies where this batch would have ended without the jump, or before.
             Some(offset) if offset < header.next_offset() => follower.is_some_and(|offset| offset < place.next_offset),
             Some(_) => true,
+            // A log that was closed in good order says by its last snapshot where it ended.
+            None if self.crc == Crc::Skip => self.closed_end(place.next_offset, header)?.is_none(),
             None => self.is_compacted,
         };
         let expected = place.next_offset;
@@ -157,9 +160,15 @@ impl<'a> Scanner<'a> {
             .then(|| format!("offset jumps to {}, expected {expected}; what follows denies it", header.base_offset)))
     }
 
+    /// The end that a close left a snapshot at, where that lies within the offsets which the batch would take.
+    fn closed_end(&self, next_offset: i64, header: &BatchHeader) -> Result<Option<i64>> {
+        let within = |offset: &i64| next_offset < *offset && *offset < header.next_offset();
+        Ok(Listing::read(self.dir)?.offsets(SegmentFile::Snapshot).into_iter().rfind(within))
+    }
+
     fn take_batch(&mut self, window: &mut Window<'_>, scan: &mut SegmentScan, header: &BatchHeader) -> Result<()> {
         let position = scan.tail.position;
-        let has_gap = header.base_offset > scan.tail.end_offset;
+        let has_gap = header.base_offset > scan.tail.end_offset && !scan.is_behind_damage;
         if has_gap || i64::from(header.record_count) != i64::from(header.last_offset_delta) + 1 {
             self.is_compacted = true;
         }
@@ -181,6 +190,7 @@ impl<'a> Scanner<'a> {
         let facts = BatchFacts { last_offset, size, max_timestamp };
         let (next, NewEntries { offset, time }) = scan.tail.advance(&facts, self.index_interval_bytes);
         scan.tail = next;
+        scan.is_behind_damage = false;
         if let Some(entry) = offset {
             push(&mut scan.offset_index, &entry.to_bytes())?;
         }
@@ -190,14 +200,33 @@ impl<'a> Scanner<'a> {
         Ok(())
     }
 
-    fn step_over(&mut self, scan: &mut SegmentScan, name: &str, next: u64, reason: &str) {
-        let position = scan.tail.position;
+    /// Goes on behind damage that was synced once: to the next whole batch, or over one whose header still fits what is left of the file. Whether it could.
+    fn step_over(&mut self, window: &mut Window<'_>, scan: &mut SegmentScan, reason: &str) -> Result<bool> {
+        let TailState { position, end_offset, base_offset, .. } = scan.tail;
+        let place = Place { position, base_offset, next_offset: end_offset };
+        let bytes = match next_whole_batch(window, base_offset, position)? {
+            Some(next) => {
+                scan.tail.bytes_since_entry += next - position;
+                scan.tail.position = next;
+                next - position
+            }
+            None => {
+                let Found::Batch(header) = look(window, place, Crc::Skip)? else { return Ok(false) };
+                let size = header.size() as u64;
+                if position + size != window.len() || header.next_offset() > self.kept_below {
+                    return Ok(false);
+                }
+                let last_offset = self.closed_end(end_offset, &header)?.map_or(header.last_offset(), |end| end - 1);
+                self.take(scan, last_offset, size, header.max_timestamp)?;
+                size
+            }
+        };
+        scan.is_behind_damage = true;
         self.damage.push(json!({
-            "event": "damaged", "file": name, "position": position, "bytes": next - position,
-            "offset": scan.tail.end_offset, "reason": reason,
+            "event": "damaged", "file": SegmentFile::Log.name(base_offset), "position": position, "bytes": bytes,
+            "offset": end_offset, "reason": reason,
         }));
-        scan.tail.bytes_since_entry += next - position;
-        scan.tail.position = next;
+        Ok(true)
     }
 }
 

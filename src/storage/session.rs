@@ -173,7 +173,7 @@ impl Membership {
         match &self.writer {
             Some(seat) => Ok((&seat.slots, seat.owner)),
             None => Err(Error::ReadOnly {
-                path: self.lock_file.as_ref().map(|f| f.path().to_path_buf()).unwrap_or_default(),
+                path: self.root.path().to_path_buf(),
                 reason: "the directory was opened for reading".to_owned(),
             }),
         }

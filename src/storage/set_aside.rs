@@ -16,6 +16,15 @@ use crate::sys::{Access, Dir, File};
 const COPY: &str = "ckafka.set-aside.tmp";
 const CUT: &str = "ckafka.cut.tmp";
 
+/// Which bytes behind a cut are kept.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Keep {
+    /// All, if a whole batch is among them; what a crash tore is nobody's.
+    WholeBatches,
+    /// All: they were synced once.
+    Everything,
+}
+
 /// Ends the log in segment `base_offset` at `position`: sets aside what is whole behind it, retires the segments in `later`, cuts. What was done, for the report.
 pub(super) fn end_log(
     dir: &Dir,
@@ -23,9 +32,10 @@ pub(super) fn end_log(
     position: u64,
     later: &[i64],
     company: Company,
+    keep: Keep,
     reason: &str,
 ) -> Result<Vec<Value>> {
-    let kept = preserve(dir, base_offset, position)?;
+    let kept = preserve(dir, base_offset, position, keep)?;
     let mut report = Vec::new();
     for &later in later.iter().rev() {
         report.push(retire(dir, later, "it lies behind the cut")?);
@@ -41,13 +51,14 @@ pub(super) fn end_log(
     Ok(report)
 }
 
-/// Copies what lies from `position` on, if a whole batch is in it. The name of the copy.
-fn preserve(dir: &Dir, base_offset: i64, position: u64) -> Result<Option<String>> {
+/// Copies what lies from `position` on, if it is to be kept. The name of the copy.
+fn preserve(dir: &Dir, base_offset: i64, position: u64, keep: Keep) -> Result<Option<String>> {
     let file = dir.open_file(&SegmentFile::Log.name(base_offset), Access::Read)?;
     let mut window = Window::new(&file)?;
-    let holds_batch = is_whole_batch(&mut window, position)?.is_some()
+    let is_kept = keep == Keep::Everything
+        || is_whole_batch(&mut window, position)?.is_some()
         || next_whole_batch(&mut window, base_offset, position)?.is_some();
-    if !holds_batch {
+    if !is_kept {
         return Ok(None);
     }
     let name = match free_name(dir, base_offset, &mut window, position)? {

@@ -49,6 +49,9 @@ pub(super) enum Fate {
     Breaks,
 }
 
+/// What is done with each segment: its number, its walk, and what becomes of the log behind it.
+pub(super) type Visit<'a> = dyn FnMut(usize, &mut SegmentScan, Fate) -> Result<ControlFlow<()>> + 'a;
+
 /// What was found, with what recovery wants to know of a log that it must not change.
 #[derive(Debug)]
 pub(super) struct Survey {
@@ -154,13 +157,8 @@ fn lengths(dir: &Dir, bases: &[i64]) -> Result<Vec<(i64, u64)>> {
     bases.iter().map(length).collect()
 }
 
-/// Walks segments from number `from` on, each given to `visit` with what becomes of the log behind it. Ends where the log does, or where `visit` breaks off.
-pub(super) fn walk(
-    scanner: &mut Scanner<'_>,
-    bases: &[i64],
-    from: usize,
-    visit: &mut dyn FnMut(usize, &mut SegmentScan, Fate) -> Result<ControlFlow<()>>,
-) -> Result<()> {
+/// Walks segments from number `from` on, each given to `visit`. Ends where the log does, or where `visit` breaks off.
+pub(super) fn walk(scanner: &mut Scanner<'_>, bases: &[i64], from: usize, visit: &mut Visit<'_>) -> Result<()> {
     let mut end_offset = 0;
     for (index, &base) in bases.iter().enumerate().skip(from) {
         let successor = bases.get(index + 1).copied();
@@ -191,7 +189,7 @@ pub(super) fn first_old_entry(dir: &Dir, bases: &[i64]) -> Result<Option<String>
     for &base_offset in bases {
         let file = dir.open_file(&SegmentFile::Log.name(base_offset), Access::Read)?;
         let place = Place { position: 0, base_offset, next_offset: base_offset };
-        if let Found::Old(entry) = look(&mut Window::new(&file)?, place, Crc::Skip)? {
+        if let Found::Old(entry) = look(&mut Window::narrow(&file)?, place, Crc::Skip)? {
             return Ok(Some(old_entry(base_offset, &entry, 0)));
         }
     }

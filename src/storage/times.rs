@@ -79,13 +79,17 @@ impl Search<'_> {
         loop {
             match cursor.peek(self.log, self.end) {
                 Ok(Found::Batch(header)) => {
+                    if !self.is_sound(cursor, &header)? {
+                        cursor.pass(header.size(), header.next_offset());
+                        continue;
+                    }
                     if header.max_timestamp >= self.timestamp
                         && let Some(found) = self.search_batch(cursor, &header)?
                     {
                         return Ok(Some(found));
                     }
                     largest = largest.max(Some(header.max_timestamp));
-                    cursor.pass(header.size(), header.next_offset());
+                    cursor.pass_unchecked(header.size(), header.next_offset());
                 }
                 Ok(Found::Old(entry)) => {
                     if entry.max_timestamp >= self.timestamp && entry.last_offset >= self.start {
@@ -108,6 +112,20 @@ impl Search<'_> {
             cursor.window.segment().set_max_timestamp(largest);
         }
         Ok(None)
+    }
+
+    /// Whether the header at the cursor says what was written: it decides which batches are passed over unread. A damaged one
+    /// is an error, or is passed over where that was asked for.
+    fn is_sound(&self, cursor: &mut Cursor, header: &BatchHeader) -> Result<bool> {
+        if self.config.check_crcs == CheckCrcs::Never {
+            return Ok(true);
+        }
+        let bytes = cursor.window.at(self.log, cursor.position, header.size())?;
+        match check_crc(header, bytes) {
+            Ok(()) => Ok(true),
+            Err(_) if self.manner.on_corrupt == OnCorrupt::Skip => Ok(false),
+            Err(error) => Err(cursor.damage(&error)),
+        }
     }
 
     /// The first record of the batch at the cursor that answers, if one does.
@@ -134,9 +152,6 @@ impl Search<'_> {
         header: &BatchHeader,
         batch: &[u8],
     ) -> std::result::Result<Option<Timed>, crate::record::BatchError> {
-        if self.config.check_crcs == CheckCrcs::Always {
-            check_crc(header, batch)?;
-        }
         let unpacked = match header.attributes.codec()? {
             Codec::None => None,
             codec => Some(unpack(&mut self.decompressor, codec, header, batch, output_limit(header.size()))?),

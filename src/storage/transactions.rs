@@ -85,7 +85,7 @@ fn parse(content: &[u8]) -> std::result::Result<Vec<AbortedTransaction>, (u64, S
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::storage::fixture::Folder;
+    use crate::storage::testing::Folder;
 
     const EXAMPLE: [u8; 34] = [
         0, 0, 0, 0, 0, 0, 0, 0, 0x0f, 0xa0, 0, 0, 0, 0, 0, 0, 0, 0x64, 0, 0, 0, 0, 0, 0, 0, 0x67, 0, 0, 0, 0, 0, 0, 0,

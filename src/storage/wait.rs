@@ -95,7 +95,11 @@ pub(super) fn wait_beyond(
         }
         match sleep(log, wakeup, left, || visible() > offset) {
             Wake::Woken => {}
-            Wake::Interrupted => return Err(Error::Interrupted { what: WHAT }),
+            Wake::Interrupted => {
+                // A wakeup that came by a signal handler of this thread is used up with it.
+                wakeup.check()?;
+                return Err(Error::Interrupted { what: WHAT });
+            }
             Wake::TimedOut if log.is_stale() => return Err(stale(log)),
             Wake::TimedOut => {}
         }

@@ -2,8 +2,10 @@
 //!
 //! Base offset and length lie outside a batch's checksum, so damage to them shows only against their surroundings: offsets never
 //! step back, no batch reaches beyond the published end or the next segment's base, and where a batch leaves a gap of
-//! offsets before it (compaction does), the one behind it must agree. Sizes stay within the known extent.
+//! offsets before it (compaction does), the one behind it must agree, and the one before it must have the length that it says.
+//! Sizes stay within the known extent.
 
+use std::ops::Range;
 use std::sync::Arc;
 
 use super::config::ReadMode;
@@ -29,6 +31,8 @@ pub struct Cursor {
     pub position: u64,
     /// No batch from here on has a lower offset.
     pub expected: i64,
+    /// The batch passed last, if by its header alone: its length is believed until what comes behind does not fit.
+    unchecked: Option<(u64, i64)>,
 }
 
 /// What stands at a cursor.
@@ -67,7 +71,15 @@ impl Cursor {
         let Some(window) = SegmentBytes::open(log, mode, segment, list.place(at))? else { return Ok(Opened::Missing) };
         let expected = segment.base_offset();
         let next_base = list.next_base(at);
-        Ok(Opened::Cursor(Self { list: Arc::clone(list), at, next_base, window, position: 0, expected }))
+        Ok(Opened::Cursor(Self {
+            list: Arc::clone(list),
+            at,
+            next_base,
+            window,
+            position: 0,
+            expected,
+            unchecked: None,
+        }))
     }
 
     /// Goes along with a newer list; `false` where the segment is not in it any more.
@@ -85,13 +97,21 @@ impl Cursor {
     pub fn jump(&mut self, position: u64, expected: i64) {
         self.position = position;
         self.expected = expected;
+        self.unchecked = None;
     }
 
-    /// Moves behind a batch.
+    /// Moves behind a batch whose checksum holds (or is not to be looked at).
     #[inline]
     pub fn pass(&mut self, size: usize, next_offset: i64) {
-        self.position += size as u64;
-        self.expected = next_offset;
+        self.jump(self.position + size as u64, next_offset);
+    }
+
+    /// Moves behind a batch of which only the header was looked at.
+    #[inline]
+    pub fn pass_unchecked(&mut self, size: usize, next_offset: i64) {
+        let here = (self.position, self.expected);
+        self.pass(size, next_offset);
+        self.unchecked = Some(here);
     }
 
     /// Where offsets of this segment end, as far as `end` lets see.
@@ -109,6 +129,7 @@ impl Cursor {
         }
         let bytes = self.window.at(log, self.position, BatchHeader::SIZE)?;
         if bytes.is_empty() {
+            self.check_passed(log)?;
             return Ok(Found::SegmentEnd);
         }
         let header = match BatchHeader::parse(bytes) {
@@ -117,9 +138,11 @@ impl Cursor {
         };
         let left = self.window.limit() - self.position;
         if header.size() as u64 > left {
+            self.check_passed(log)?;
             return Err(self.damage(&BatchError::Truncated { needed: header.size() as u64, found: left }));
         }
         if header.base_offset != self.expected {
+            self.check_passed(log)?;
             self.check_gap(&header)?;
         }
         if header.next_offset() > stop {
@@ -128,13 +151,25 @@ impl Cursor {
         Ok(Found::Batch(header))
     }
 
+    /// Where what stands here does not follow on what was passed, the length of that may be what is wrong: then the cursor goes back to it.
+    #[cold]
+    fn check_passed(&mut self, log: &PartitionLog) -> Result<()> {
+        let Some((position, expected)) = self.unchecked.take() else { return Ok(()) };
+        let size = usize::try_from(self.position - position).unwrap_or(usize::MAX);
+        let checked = crate::record::check_crc(self.window.at(log, position, size)?);
+        checked.map_err(|error| {
+            self.jump(position, expected);
+            self.damage(&error)
+        })
+    }
+
     /// A batch that is not wholly below `stop`. Sound only where it begins there or above and `stop` is an end that hides published
     /// batches, the last stable offset.
     #[cold]
     fn peek_beyond(&mut self, log: &PartitionLog, header: &BatchHeader, stop: i64) -> Result<Found> {
         let is_hidden = header.base_offset >= stop && stop < self.next_base;
         if is_hidden && header.next_offset() <= self.stop(log.published_end()) {
-            self.expected = stop;
+            self.jump(self.position, stop);
             return Ok(Found::SegmentEnd);
         }
         Err(self.corrupt(format!(
@@ -175,6 +210,7 @@ impl Cursor {
     /// What is not a v2 batch: an entry of an old format, or damage.
     #[cold]
     fn peek_old(&mut self, log: &PartitionLog, stop: i64, error: &BatchError) -> Result<Found> {
+        self.check_passed(log)?;
         let BatchError::OldMagic { magic } = *error else { return Err(self.damage(error)) };
         let position = self.position;
         let scanned = scan_entry(self.window.at(log, position, BatchHeader::SIZE)?);
@@ -202,12 +238,13 @@ impl Cursor {
         let mut head = [0; BatchHeader::SIZE];
         let count = self.window.glance(self.position, &mut head)?;
         if let Ok(header) = BatchHeader::parse(head.get(..count).unwrap_or_default()) {
-            let behind = self.position + header.size() as u64;
-            if behind == limit {
+            // A length is believed if what it leads to follows without a gap.
+            let (behind, next) = (self.position + header.size() as u64, header.next_offset());
+            if behind == limit && next == stop {
                 return Ok(Resumed::Behind(stop));
             }
-            if behind < limit && self.is_sound(log, behind, stop)? {
-                self.position = behind;
+            if behind < limit && self.is_sound(log, behind, next..stop)? == Some(next) {
+                self.jump(behind, self.expected);
                 return Ok(Resumed::Here);
             }
         }
@@ -220,8 +257,8 @@ impl Cursor {
                 continue;
             };
             position += skipped as u64;
-            if self.is_sound(log, position, stop)? {
-                self.position = position;
+            if self.is_sound(log, position, self.expected..stop)?.is_some() {
+                self.jump(position, self.expected);
                 return Ok(Resumed::Here);
             }
             position += 1;
@@ -229,17 +266,16 @@ impl Cursor {
         Ok(Resumed::Behind(stop))
     }
 
-    fn is_sound(&mut self, log: &PartitionLog, position: u64, stop: i64) -> Result<bool> {
+    /// Base offset of the batch there, if it is one of these offsets and its checksum holds.
+    fn is_sound(&mut self, log: &PartitionLog, position: u64, offsets: Range<i64>) -> Result<Option<i64>> {
         let bytes = self.window.at(log, position, BatchHeader::SIZE)?;
-        let Ok(header) = BatchHeader::parse(bytes) else { return Ok(false) };
-        if header.base_offset < self.expected || header.next_offset() > stop {
-            return Ok(false);
-        }
-        if position + header.size() as u64 > self.window.limit() {
-            return Ok(false);
+        let Ok(header) = BatchHeader::parse(bytes) else { return Ok(None) };
+        let is_within = header.base_offset >= offsets.start && header.next_offset() <= offsets.end;
+        if !is_within || position + header.size() as u64 > self.window.limit() {
+            return Ok(None);
         }
         let batch = self.window.at(log, position, header.size())?;
-        Ok(super::unpack::check_crc(&header, batch).is_ok())
+        Ok(super::unpack::check_crc(&header, batch).is_ok().then_some(header.base_offset))
     }
 
     /// Damage at the cursor.

@@ -18,12 +18,21 @@ pub(super) struct Window<'a> {
     len: u64,
     start: u64,
     buffer: Vec<u8>,
+    read_size: usize,
 }
+
+/// For a look at a place or two.
+const NARROW: usize = 4096;
 
 impl<'a> Window<'a> {
     /// Over all of the file as long as it is now.
     pub(super) fn new(file: &'a File) -> Result<Self> {
-        Ok(Self { file, len: file.len()?, start: 0, buffer: Vec::new() })
+        Ok(Self { file, len: file.len()?, start: 0, buffer: Vec::new(), read_size: WINDOW })
+    }
+
+    /// Over all of the file, but reading little at a time.
+    pub(super) fn narrow(file: &'a File) -> Result<Self> {
+        Ok(Self { read_size: NARROW, ..Self::new(file)? })
     }
 
     /// Bytes of the file.
@@ -38,7 +47,7 @@ impl<'a> Window<'a> {
         let skip = position.checked_sub(self.start).and_then(|skip| usize::try_from(skip).ok());
         let is_there = skip.is_some_and(|skip| self.buffer.len().checked_sub(skip).is_some_and(|n| n >= wanted));
         if !is_there {
-            self.fill(position, rest.min(WINDOW))?;
+            self.fill(position, rest.min(self.read_size.max(wanted)))?;
         }
         let skip = usize::try_from(position - self.start).unwrap_or(usize::MAX);
         Ok(self.buffer.get(skip..).unwrap_or_default())
@@ -88,13 +97,13 @@ impl<'a> Window<'a> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::storage::fixture::Folder;
+    use crate::storage::testing::Folder;
     use crate::sys::Access;
 
     #[test]
     fn parts_checksums_and_zeroes_are_those_of_the_whole_file() {
         let folder = Folder::new("window");
-        let mut content: Vec<u8> = (0..3 * WINDOW + 77).map(|n| (n * n >> 7) as u8).collect();
+        let mut content: Vec<u8> = (0..3 * WINDOW + 77).map(|n| ((n * n) >> 7) as u8).collect();
         content.extend(std::iter::repeat_n(0, WINDOW + 5));
         folder.write("a.log", &content);
         let file = folder.dir.open_file("a.log", Access::Read).unwrap();

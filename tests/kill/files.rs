@@ -115,7 +115,8 @@ impl Segment {
         let base_timestamp = u64_at(header, 27) as i64;
         let mut cursor = Cursor { bytes: &bytes[HEADER..] };
         for index in 0..u64::from(count) {
-            let record = cursor.record(base, base_timestamp).ok_or_else(|| format!("record {index} does not decode"))?;
+            let record =
+                cursor.record(base, base_timestamp).ok_or_else(|| format!("record {index} does not decode"))?;
             if record.offset != base + index {
                 return Err(format!("record {index} of offset {}", record.offset));
             }

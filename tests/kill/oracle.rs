@@ -102,7 +102,10 @@ impl Check<'_> {
         let expected = self.open_batch.take();
         let is_first = says.index == 0 && says.first == says.sequence;
         if expected.is_some_and(|expected| expected != says) || expected.is_none() && !is_first {
-            self.fault(Fault::Torn, &format!("offset {offset}: {says:?}, the batch before it goes on with {expected:?}"));
+            self.fault(
+                Fault::Torn,
+                &format!("offset {offset}: {says:?}, the batch before it goes on with {expected:?}"),
+            );
         }
         if says.index + 1 < says.count {
             self.open_batch = Some(Says { index: says.index + 1, sequence: says.sequence + 1, ..says });
@@ -129,7 +132,8 @@ impl Check<'_> {
         for sequence in sequences {
             let told = self.board.told(writer, sequence).load(SeqCst);
             if told != 0 {
-                let text = format!("record {sequence} of writer {writer}, told {}, not before offset {before}", told - 1);
+                let text =
+                    format!("record {sequence} of writer {writer}, told {}, not before offset {before}", told - 1);
                 self.fault(Fault::Lost, &text);
             }
         }
@@ -149,14 +153,8 @@ impl Check<'_> {
 
 /// Judges the partition folder of a directory that was closed cleanly.
 pub fn judge(board: &Board, folder: &Path) -> Verdict {
-    let mut check = Check {
-        board,
-        verdict: Verdict::default(),
-        next: [1; WRITERS],
-        open_batch: None,
-        scratch: Vec::new(),
-        sum: 0,
-    };
+    let mut check =
+        Check { board, verdict: Verdict::default(), next: [1; WRITERS], open_batch: None, scratch: Vec::new(), sum: 0 };
     let segments = files::segments(folder);
     let mut end = segments.first().map_or(0, |first| first.base);
     for (number, segment) in segments.iter().enumerate() {

@@ -23,10 +23,10 @@ use super::roles::{Follower, Watch, Writer, act, wait_readable};
 use super::stage::{Ground, Stage};
 use super::step::{self, Point, Reached};
 
-const SURVIVOR: usize = 1;
-/// These append short records, which are copied in few instructions.
-const VICTIM: usize = SHORT_WRITERS[0];
-const FIRST_VICTIM: usize = SHORT_WRITERS[1];
+// All append short records, which are copied in few instructions.
+const SURVIVOR: usize = SHORT_WRITERS[0];
+const VICTIM: usize = SHORT_WRITERS[1];
+const FIRST_VICTIM: usize = SHORT_WRITERS[2];
 /// Bounds every wait here. The machine may be busy.
 const PATIENCE: Duration = Duration::from_secs(10);
 /// A sleeper looks for itself every 50 ms, or is woken by the end of the dead process.

@@ -3,11 +3,13 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
 use ckafka::Error;
+use ckafka::broker::{Conf, Directory, Log, OpenMode};
 use ckafka::record::{headers, scan_entry};
 use ckafka::storage::config::LogConfig;
 use ckafka::storage::names::SegmentFile;
@@ -152,6 +154,53 @@ pub fn open_static(partition: &Partition) -> Arc<PartitionLog> {
     };
     let dir = Dir::open(&partition.folder).expect("the folder");
     PartitionLog::open_fixed(dir, "golden", 0, LogConfig::default(), inspected, "nobody writes it")
+}
+
+/// A copy of a log directory, held for writing, and the log of one partition in it.
+pub struct CopiedLog {
+    log: Option<Log>,
+    folder: PathBuf,
+}
+
+impl CopiedLog {
+    pub fn open(partition: &Partition) -> Self {
+        static COUNT: AtomicU32 = AtomicU32::new(0);
+        let number = COUNT.fetch_add(1, Ordering::Relaxed);
+        let folder = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(format!("golden-{}-{number}", std::process::id()));
+        let _ = fs::remove_dir_all(&folder);
+        copy_folder(partition.folder.parent().expect("the log directory"), &folder);
+        let mut conf = Conf::new();
+        conf.set("ckafka.filesystem.check", "false").expect("setting");
+        let directory = Directory::open(&folder, &conf, OpenMode::ReadWrite).expect("directory");
+        let name = partition.folder.file_name().and_then(|name| name.to_str()).expect("a name");
+        let (topic, number) = name.rsplit_once('-').expect("topic and partition");
+        let log = directory.open_log(topic, number.parse().expect("a number")).expect("log");
+        Self { log: Some(log), folder }
+    }
+
+    pub fn log(&self) -> &Arc<PartitionLog> {
+        self.log.as_ref().expect("open until dropped")
+    }
+}
+
+impl Drop for CopiedLog {
+    fn drop(&mut self) {
+        self.log = None;
+        let _ = fs::remove_dir_all(&self.folder);
+    }
+}
+
+fn copy_folder(from: &Path, to: &Path) {
+    fs::create_dir_all(to).expect("folder");
+    for entry in fs::read_dir(from).expect("folder") {
+        let entry = entry.expect("entry");
+        let target = to.join(entry.file_name());
+        if entry.file_type().expect("type").is_dir() {
+            copy_folder(&entry.path(), &target);
+        } else {
+            fs::copy(entry.path(), &target).expect("copy");
+        }
+    }
 }
 
 /// The records of a view, by rows; that the columns say the same is checked on the way.

@@ -50,10 +50,6 @@ impl Live {
         append(&self.log, count)
     }
 
-    pub fn partition_folder(&self) -> PathBuf {
-        self.folder.join("t-0")
-    }
-
     pub fn reader(&self, start: Start, read_mode: ReadMode) -> Reader {
         let config = ReaderConfig { read_mode, ..ReaderConfig::default() };
         Reader::open(Arc::clone(&self.log), start, config).expect("reader")

@@ -27,6 +27,11 @@ impl Drop for Counted {
     }
 }
 
+fn open<T: Send + Sync>(table: &Table<T>, handle: u64) -> Pin<'_, T> {
+    let Ok(pin) = table.pin(handle) else { panic!("{handle:#x} is no handle") };
+    pin
+}
+
 fn close(table: &Table<Counted>, handle: u64) -> Result<Closed, Refusal> {
     table.pin_to_close(handle)?.close()
 }
@@ -74,7 +79,7 @@ fn a_closed_handle_stays_closed_when_its_place_is_used_again() {
 fn an_object_outlives_its_close_as_long_as_a_call_is_inside() {
     let (table, alive) = (Table::new(), Arc::default());
     let handle = table.insert(Counted::new(1, &alive)).expect("room");
-    let (first, second) = (table.pin(handle).ok().expect("open"), table.pin(handle).ok().expect("open"));
+    let (first, second) = (open(&table, handle), open(&table, handle));
     assert_eq!(close(&table, handle), Ok(Closed::Done));
     assert_eq!(number(&table, handle), Err(Refusal::Unknown));
     drop(first);
@@ -87,7 +92,7 @@ fn an_object_outlives_its_close_as_long_as_a_call_is_inside() {
 fn a_poisoned_object_can_only_be_closed() {
     let (table, alive) = (Table::new(), Arc::default());
     let handle = table.insert(Counted::new(1, &alive)).expect("room");
-    table.pin(handle).ok().expect("open").poison();
+    open(&table, handle).poison();
     assert_eq!(number(&table, handle), Err(Refusal::Poisoned));
     assert_eq!(close(&table, handle), Ok(Closed::Done));
     assert_eq!((number(&table, handle), alive.load(SeqCst)), (Err(Refusal::Unknown), 0));
@@ -124,7 +129,7 @@ fn the_table_has_an_end_and_a_place_is_reused_at_it() {
     }
     assert_eq!(handles.len(), CHUNKS * CHUNK_SLOTS);
     let freed = handles[77_777];
-    assert_eq!(table.pin_to_close(freed).ok().expect("open").close(), Ok(Closed::Done));
+    assert_eq!(table.pin_to_close(freed).and_then(|pin| pin.close()), Ok(Closed::Done));
     let again = table.insert(()).expect("the freed place");
     assert_eq!((again ^ freed) & INDEX_MASK << INDEX_SHIFT, 0);
     assert!(table.insert(()).is_err());

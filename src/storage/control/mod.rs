@@ -121,10 +121,14 @@ impl ControlPage {
     }
 
     /// Makes the page one of session `session`, all else zero: nobody holds a word, nothing is recovered. Only under the gate.
+    ///
+    /// The roll generation goes on rising: a reader of the session before may have a list by its number.
     pub fn initialise(&self, session: [u64; 2]) {
+        let generation = self.roll_generation().wrapping_add(1);
         for long in self.page.u64s() {
             long.store(0, Relaxed);
         }
+        self.long(at::ROLL_GENERATION).store(generation, Relaxed);
         self.word(at::VERSION).store(VERSION, Relaxed);
         self.long(at::SESSION[0]).store(session[0], Relaxed);
         self.long(at::SESSION[1]).store(session[1], Relaxed);

@@ -217,7 +217,10 @@ impl PartitionLog {
     /// The three offsets.
     #[must_use]
     pub fn watermarks(&self) -> Watermarks {
-        Watermarks { low: self.log_start(), end: self.published_end(), durable: self.durable_end() }
+        // In this order: each may move on between the loads, and none may overtake the next.
+        let low = self.log_start();
+        let durable = self.durable_end();
+        Watermarks { low, end: self.published_end(), durable }
     }
 
     /// Forked child, deleted topic: an error. Called at the start of every fetch and send.

@@ -187,6 +187,6 @@ impl PartitionLog {
         let side = self.writer_side()?;
         side.writer.member.check_fork()?;
         let Some((_, position, _)) = side.control.active_extent() else { return Ok(false) };
-        grow::grow_ahead(&side.writer, &side.control, &self.folder(), self.config(), position)
+        grow::grow_ahead(&side.writer, &side.control, self.folder(), self.config(), position)
     }
 }

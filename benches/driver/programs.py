@@ -1,0 +1,98 @@
+"""Builds the C programs and runs them, each contestant in a process and a folder of its own."""
+
+import contextlib
+import itertools
+import json
+import os
+import pathlib
+import shutil
+import subprocess
+
+FLAGS = "-O3 -march=native -std=gnu11 -D_GNU_SOURCE -Wall -Wextra -Werror -pthread".split()
+PROGRAMS = "append durable read latency send worst open memory quiet".split()
+SHARED = "common dataset".split()
+TIMEOUT_S = 300
+
+
+class ProgramError(Exception):
+    """A program could not be built, failed or took too long."""
+
+
+class Bench:
+    """What every topic needs: how much to measure, where, and the programs to run."""
+
+    def __init__(self, project, target, work, quick, runs):
+        self.project, self.target, self.work = project, target, work
+        self.quick, self.runs = quick, runs
+        self._numbers = itertools.count()
+
+    def pick(self, full, quick):
+        """The amount for this kind of run."""
+        return quick if self.quick else full
+
+    def build(self):
+        """Compiles the programs against the public header and the built library."""
+        compiler = os.environ.get("CC", "cc")
+        library, objects = self.project / "build", self.target / "bin"
+        if not (library / "libckafka.so").exists():
+            raise ProgramError("build/libckafka.so is missing: run make first")
+        objects.mkdir(parents=True, exist_ok=True)
+        include = ["-I", str(self.project / "include")]
+        link = ["-L", str(library), "-lckafka", f"-Wl,-rpath,{library}"]
+        sources = [str(self.project / "benches" / f"{name}.c") for name in SHARED]
+        for name in PROGRAMS:
+            source = str(self.project / "benches" / f"{name}.c")
+            self._call([compiler, *FLAGS, *include, source, *sources, "-o", str(objects / name), *link])
+
+    @contextlib.contextmanager
+    def folder(self):
+        """An empty folder that is gone afterwards."""
+        path = self.work / f"run-{os.getpid()}-{next(self._numbers)}"
+        path.mkdir(parents=True)
+        try:
+            yield path
+        finally:
+            shutil.rmtree(path, ignore_errors=True)
+
+    def run(self, program, contestant, folder, wrap=(), **settings):
+        """Runs one contestant in a folder; what it measured."""
+        command = [*wrap, str(self.target / "bin" / program), contestant, str(folder)]
+        command += [f"{name}={value}" for name, value in settings.items()]
+        output = self._call(command)
+        try:
+            return json.loads(output)
+        except ValueError:
+            raise ProgramError(f"{program} {contestant} said {output!r}") from None
+
+    def run_fresh(self, program, contestant, **settings):
+        """Runs one contestant in a folder made for it."""
+        with self.folder() as folder:
+            return self.run(program, contestant, folder, **settings)
+
+    def interleave(self, contestants, runs=None):
+        """Runs each contestant in turn, `runs` times, the order turned round each time: their results by name."""
+        results = {name: [] for name in contestants}
+        for number in range(runs or self.runs):
+            names = list(contestants)
+            for name in names if number % 2 == 0 else reversed(names):
+                results[name].append(contestants[name]())
+        return results
+
+    def clean(self):
+        """Removes what runs left behind."""
+        for path in pathlib.Path(self.work).glob(f"run-{os.getpid()}-*"):
+            shutil.rmtree(path, ignore_errors=True)
+        with contextlib.suppress(OSError):
+            self.work.rmdir()
+
+    @staticmethod
+    def _call(command):
+        try:
+            done = subprocess.run(command, capture_output=True, text=True, timeout=TIMEOUT_S, check=False)
+        except subprocess.TimeoutExpired:
+            raise ProgramError(f"{' '.join(command)}: not done after {TIMEOUT_S} s") from None
+        except FileNotFoundError:
+            raise ProgramError(f"{command[0]} is missing: apt-get install -y {command[0]}") from None
+        if done.returncode != 0:
+            raise ProgramError(f"{' '.join(command)}: exit {done.returncode}: {done.stderr.strip()[-2000:]}")
+        return done.stdout

@@ -1,8 +1,8 @@
 //! One process is killed between any two instructions of an operation: whoever comes next goes on, and nothing told is lost.
 //!
 //! Every point that leaves something else than the one before is tried (after each system call, and after each store that others can
-//! see), and some of the instructions in between; all of them with `CKAFKA_STEP_ALL=1`. `CKAFKA_STEP_SECONDS` bounds each test otherwise: the order
-//! is shuffled by `CKAFKA_KILL_SEED`, and what was covered is printed. `CKAFKA_STEP_POINT=stops,instructions` repeats one point.
+//! see), and some of the instructions in between; with `CKAFKA_STEP_ALL=1` one after the other. `CKAFKA_STEP_SECONDS` bounds each test: the
+//! order is shuffled by `CKAFKA_KILL_SEED`, and what was covered is printed. `CKAFKA_STEP_POINT=stops,instructions` repeats one point.
 
 #![cfg(target_arch = "x86_64")]
 
@@ -42,12 +42,9 @@ fn scene(operation: Operation, sleeper: Sleeper) -> Scene {
     Scene { operation, after: None, sleeper, settings: settings("mmap", SEGMENT_BYTES) }
 }
 
-/// Seconds that each test may take where it may not try everything.
+/// How long each test may kill, shared by its scenes.
 fn budget() -> Duration {
-    match number_from("CKAFKA_STEP_ALL") {
-        Some(1) => Duration::from_secs(3600),
-        _ => Duration::from_secs(number_from("CKAFKA_STEP_SECONDS").unwrap_or(6)),
-    }
+    Duration::from_secs(number_from("CKAFKA_STEP_SECONDS").unwrap_or(6))
 }
 
 /// Runs a test's scenes, each with its share of the time.

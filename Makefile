@@ -16,7 +16,7 @@ CODECS := gzip snappy lz4 zstd
 EXAMPLES := $(MAKE) -C c-examples CKAFKA_INCLUDEDIR=$(CURDIR)/include
 
 .PHONY: all help lib demo test test-all bench lint header clean venv jars soak
-.PHONY: examples check-features check-examples check-broker
+.PHONY: examples check-features check-examples check-hostile check-broker
 
 all: lib ## build libckafka.so and libckafka.a into build/ (the header is in include/)
 
@@ -45,7 +45,7 @@ test: venv ## every test of at most 12 minutes on 2 cores
 	scripts/check-header $(BUILD)
 	@scripts/preflight skipped
 
-test-all: test check-features check-examples check-abi check-release check-dist check-broker ## test, and what takes longer: brokers, sanitizers, all features
+test-all: test check-features check-examples check-abi check-release check-hostile check-dist check-broker ## test, and what takes longer: brokers, sanitizers, all features
 
 # Each codec by itself, none and all: what is left out must not be missed by the rest.
 check-features:
@@ -57,6 +57,11 @@ check-features:
 check-examples: lib
 	@scripts/preflight all
 	scripts/check-examples $(BUILD)
+
+# A minute of each race, every allocation, and a library that is instrumented itself.
+check-hostile:
+	CKAFKA_HOSTILE_SECONDS=60 CKAFKA_HOSTILE_STEP=1 $(CARGO) test $(TEST_FLAGS) --test hostile_race --test hostile_memory -- --nocapture
+	scripts/check-sanitized 60
 
 # A real broker takes our directories over.
 check-broker:
@@ -83,7 +88,7 @@ lint: venv ## formatting, clippy, docs, the tidy rules, the header, shell and Py
 	$(CARGO) clippy $(TEST_FLAGS) --all-targets -- -D warnings
 	RUSTDOCFLAGS="-D warnings" $(CARGO) doc $(CARGO_FLAGS) --no-deps --document-private-items
 	$(CARGO) test $(TEST_FLAGS) --test tidy --test c_header
-	shellcheck --severity=warning .ci/run scripts/* $$(git ls-files 'tests/*.sh' 'c-examples/*.sh' 'benches/*.sh')
+	shellcheck --severity=warning .ci/run $$(grep -lE '^#!/bin/(ba)?sh' scripts/*) $$(git ls-files 'tests/*.sh' 'c-examples/*.sh' 'benches/*.sh')
 	$(VENV)/bin/ruff check --no-cache --select E9,F $$(git ls-files '*.py')
 
 header: ## write include/ckafka.h anew from src/

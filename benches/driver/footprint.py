@@ -8,8 +8,8 @@ from .row import compare, judge
 
 CALLS = 100_000
 MARKS = ('write(-1, "begin"', 'write(-1, "end"')
-GROWTH_CALLS = {"pwrite64", "fallocate", "madvise", "sync_file_range", "prlimit64"}
-CALLS_A_GROWTH = 8  # reserve, write zeroes, populate, start write-back; two steps of indexes
+GROWTH_CALLS = {"pwrite64", "fallocate", "madvise", "sync_file_range", "prlimit64", "newfstatat"}
+CALLS_A_GROWTH = 8  # reserve, write zeroes, populate, start write-back; a step of each index
 EMPTY_LIMIT_KIB = 100
 FLAT_LIMIT_KIB = 1024
 
@@ -75,6 +75,7 @@ def memory(bench):
     )
     yield judge("memory", "anonymous memory grown, first to last quarter", "KiB", growth("anon_kib"), FLAT_LIMIT_KIB, note=note)
     yield judge("memory", "mappings grown, first to last quarter", "", growth("maps"), 8)
+    yield judge("memory", "descriptors grown, first to last quarter", "", growth("fds"), 8)
     yield judge("memory", "mapped file pages grown, first to last quarter", "MiB", growth("file_kib") / 1024, 130,
                 note="two segments of 64 MiB are in use at a time")  # fmt: skip
     result = bench.run_fresh("memory", "empty")

@@ -8,27 +8,29 @@ CARGO ?= cargo
 PYTHON ?= python3
 TARGET_DIR := $(or $(CARGO_TARGET_DIR),$(CURDIR)/target)
 VENV := $(CURDIR)/target/venv
-BUILD := $(CURDIR)/build
+BUILD ?= $(CURDIR)/build
 CARGO_FLAGS := --locked
 # One set of features for every test build, so that nothing is compiled twice.
-TEST_FLAGS := $(CARGO_FLAGS) --features inject-panic
+TEST_FLAGS := $(CARGO_FLAGS) --features inject-panic,break-rules
 CODECS := gzip snappy lz4 zstd
 EXAMPLES := $(MAKE) -C c-examples CKAFKA_INCLUDEDIR=$(CURDIR)/include
 
-.PHONY: all help lib demo test test-all bench lint header clean venv jars
+.PHONY: all help lib demo test test-all bench lint header clean venv jars soak
 .PHONY: examples check-features check-examples check-broker
 
 all: lib ## build libckafka.so and libckafka.a into build/ (the header is in include/)
 
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
+# rustc optimizes across crates only where it makes nothing but the archive. ARCHIVE is one that is there already.
 lib:
-	$(CARGO) build $(CARGO_FLAGS) --release --lib
-	@mkdir -p $(BUILD)
-	@install -m 755 $(TARGET_DIR)/release/libckafka.so $(BUILD)/libckafka.so.0
-	@ln -sfn libckafka.so.0 $(BUILD)/libckafka.so
-	@install -m 644 $(TARGET_DIR)/release/libckafka.a $(BUILD)/libckafka.a
+ifndef ARCHIVE
+	$(CARGO) rustc $(CARGO_FLAGS) --release --lib --crate-type staticlib
+endif
+	scripts/relink $(or $(ARCHIVE),$(TARGET_DIR)/release/libckafka.a) $(BUILD)
+
+include packaging/install.mk
 
 examples: lib
 	$(EXAMPLES) CKAFKA_LIBDIR=$(BUILD) all
@@ -43,7 +45,7 @@ test: venv ## every test of at most 12 minutes on 2 cores
 	scripts/check-header $(BUILD)
 	@scripts/preflight skipped
 
-test-all: test check-features check-examples check-broker ## test, and what takes longer: brokers, sanitizers, all features
+test-all: test check-features check-examples check-abi check-release check-dist check-broker ## test, and what takes longer: brokers, sanitizers, all features
 
 # Each codec by itself, none and all: what is left out must not be missed by the rest.
 check-features:
@@ -60,6 +62,17 @@ check-examples: lib
 check-broker:
 	@scripts/preflight all
 	@if scripts/preflight has-jvm; then $(CARGO) test $(TEST_FLAGS) --test oracle_golden --test kafka_tools -- --ignored; fi
+
+# Sums the counts that each test of the kill harness ends with; the last line is the sum.
+SUM_SOAK := awk '{ print; fflush() } /^soak: / { for (n = 2; n < NF; n += 2) { sum[n] += $$n; word[n] = $$(n + 1) } fields = NF } \
+  END { line = "soak:"; for (n = 2; n < fields; n += 2) line = line " " sum[n] " " word[n]; print line }'
+MINUTES ?= 10
+
+soak: ## kill processes at random for MINUTES=10, then between any two instructions for about as long
+	set -o pipefail; { \
+	  CKAFKA_KILL_SECONDS=$$(($(MINUTES) * 60)) $(CARGO) test $(TEST_FLAGS) --test kill_random -- --nocapture --test-threads=1 && \
+	  CKAFKA_STEP_ALL=1 CKAFKA_STEP_SECONDS=$$(($(MINUTES) * 10)) $(CARGO) test $(TEST_FLAGS) --test kill_steps -- --nocapture; \
+	} 2>&1 | $(SUM_SOAK)
 
 bench: lib ## each benchmark beside its reference loop; fails below a floor
 	benches/run

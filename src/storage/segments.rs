@@ -140,16 +140,18 @@ impl Segment {
         }
     }
 
-    /// Entries of an index within an extent. Behind the last there may be zeroes.
-    pub fn index_entries(part: &SegmentPart, which: SegmentFile, extent: Extent) -> Result<u64> {
+    /// Entries of an index within an extent, and the bytes that they take. Behind the last there may be zeroes.
+    #[inline]
+    pub fn index_entries(part: &SegmentPart, which: SegmentFile, extent: Extent) -> Result<(u64, u64)> {
         let is_time = which == SegmentFile::TimeIndex;
-        let size = if is_time { TimeEntry::SIZE } else { OffsetEntry::SIZE };
-        match extent {
-            Extent::Published { time_entries, .. } if is_time => Ok(time_entries),
-            Extent::Published { offset_entries, .. } => Ok(offset_entries),
-            Extent::Closed => Ok(part.closed_len()? / size as u64),
-            Extent::Unknown => Ok(0),
-        }
+        let size = if is_time { TimeEntry::SIZE } else { OffsetEntry::SIZE } as u64;
+        let count = match extent {
+            Extent::Published { time_entries, .. } if is_time => time_entries,
+            Extent::Published { offset_entries, .. } => offset_entries,
+            Extent::Closed => part.closed_len()? / size,
+            Extent::Unknown => 0,
+        };
+        Ok((count, count * size))
     }
 
     /// How far to map the log: an active segment as far as it may grow, so that it seldom needs another map.

@@ -42,6 +42,7 @@ pub fn alone(name: &str, deadline: Duration, body: impl FnOnce()) {
         let threads = std::fs::read_dir("/proc/self/task").expect("own threads").count();
         assert!(threads <= 2, "a fork copies this thread; beside it only the one that waits for it may be there");
         die_with_parent();
+        println!();
         return body();
     }
     let mut command = Command::new(std::env::current_exe().expect("own binary"));

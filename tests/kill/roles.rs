@@ -102,37 +102,48 @@ fn rest(board: &Board, habit: Habit, dice: &mut Dice, budget: u64) {
 pub struct Writer<'a> {
     board: &'a Board,
     place: Place<'a>,
+    /// First record of the batch that was prepared, and the values of all.
+    next: Says,
     values: Vec<Vec<u8>>,
 }
 
 impl<'a> Writer<'a> {
     pub fn new(board: &'a Board, number: usize) -> Self {
-        Self { board, place: board.place(number), values: Vec::new() }
+        Self { board, place: board.place(number), next: Says::default(), values: Vec::new() }
     }
 
     /// Appends a batch of `count` records; the offset of the last one.
     pub fn append(&mut self, log: &Log, count: u32) -> Result<i64> {
-        let writer = self.place.number;
+        self.prepare(count);
+        self.append_prepared(log)
+    }
+
+    /// Makes the values of the next batch, and says what is meant.
+    pub fn prepare(&mut self, count: u32) {
         let first = self.place.intent().load(SeqCst) + 1;
-        let says = |index: u32| Says { writer: writer as u32, index, sequence: first + u64::from(index), first, count };
+        self.next = Says { writer: self.place.number as u32, index: 0, sequence: first, first, count };
         self.values.resize(count as usize, Vec::new());
         for (index, value) in self.values.iter_mut().enumerate() {
-            says(index as u32).write(value);
+            self.next.nth(index).write(value);
         }
-        let key = (writer as u32).to_le_bytes();
+        self.place.intent().store(first + u64::from(count) - 1, SeqCst);
+    }
+
+    /// Appends it, and says what was told.
+    pub fn append_prepared(&mut self, log: &Log) -> Result<i64> {
+        let key = self.next.writer.to_le_bytes();
         let records = self.values.iter().enumerate().map(|(index, value)| {
-            let timestamp = says(index as u32).timestamp();
+            let timestamp = self.next.nth(index).timestamp();
             Ok(Record { timestamp, key: Some(&key), value: Some(value), headers: &[] })
         });
-        self.place.intent().store(first + u64::from(count) - 1, SeqCst);
         let base = log.append(records)?;
-        for index in 0..u64::from(count) {
-            self.board.told(writer, first + index).store(base as u64 + index + 1, SeqCst);
+        for index in 0..u64::from(self.next.count) {
+            self.board.told(self.place.number, self.next.first + index).store(base as u64 + index + 1, SeqCst);
         }
         let bytes: usize = self.values.iter().map(Vec::len).sum();
         self.board.bytes().fetch_add(bytes as u64, SeqCst);
         self.place.progress().fetch_add(1, SeqCst);
-        Ok(base + i64::from(count) - 1)
+        Ok(base + i64::from(self.next.count) - 1)
     }
 
     /// Waits until a record is durable, and tells.

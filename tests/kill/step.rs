@@ -23,7 +23,7 @@ pub struct Point {
 pub struct Points {
     /// Those that leave something else than the one before.
     pub distinct: Vec<Point>,
-    /// Instructions in each interval between system calls.
+    /// Intervals between system calls, by the stops before them, with their instructions: those in which others can see a change.
     pub intervals: Vec<(u32, u32)>,
 }
 
@@ -110,34 +110,61 @@ pub fn find_points<T: AsRef<Path>>(mut start: impl FnMut() -> (T, Child)) -> Poi
     }
     child.kill();
     drop(stage);
-    for stops in &changing {
+    let mut intervals = Vec::new();
+    for stops in changing {
         let (stage, mut child) = start();
-        if run_to_point(&mut child, Point { stops: *stops, instructions: 0 }) == Reached::Point {
-            stores_of_interval(&mut child, &Look::new(stage.as_ref()), *stops, &mut distinct);
+        if run_to_point(&mut child, Point { stops, instructions: 0 }) == Reached::Point {
+            let look = Look::new(stage.as_ref());
+            intervals.push((stops, stores_of_interval(&mut child, &look, stops, &mut distinct)));
         }
         child.kill();
     }
-    Points { distinct, intervals: Vec::new() }
+    Points { distinct, intervals }
 }
 
-fn stores_of_interval(child: &mut Child, look: &Look, stops: u32, distinct: &mut Vec<Point>) {
-    let maps = look.maps();
-    let copy = || maps.iter().flat_map(|map| map.bytes().iter().copied()).collect::<Vec<u8>>();
-    let is_same = |seen: &[u8]| {
-        let mut at = 0;
-        maps.iter().all(|map| {
-            at += map.bytes().len();
-            seen[at - map.bytes().len()..at] == *map.bytes()
-        })
-    };
-    let mut seen = copy();
-    let mut instructions = 0;
+/// Steps through an interval and adds the points behind its stores; how many instructions it has.
+///
+/// A batch on its way into the log is stored in many steps, byte by byte in the worst case, and nobody looks at it yet. Of such a run of
+/// stores, to a log and to nothing else, points are kept ever further apart.
+fn stores_of_interval(child: &mut Child, look: &Look, stops: u32, distinct: &mut Vec<Point>) -> u32 {
+    let mut maps = look.maps();
+    let (mut instructions, mut log_stores) = (0, 0_u32);
     while !child.is_at_system_call() && !is_over(child.resume(Resume::OneInstruction)) {
         instructions += 1;
-        if !is_same(&seen) {
+        let changed = maps.iter_mut().filter_map(Watched::look_again).fold(Changed::Nothing, Changed::max);
+        log_stores = match changed {
+            Changed::Nothing => continue,
+            Changed::Log => log_stores + 1,
+            Changed::Other => 0,
+        };
+        if changed == Changed::Other || log_stores.is_power_of_two() {
             distinct.push(Point { stops, instructions });
-            seen = copy();
         }
+    }
+    instructions
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Changed {
+    Nothing,
+    Log,
+    Other,
+}
+
+/// A mapped file and what was in it.
+struct Watched {
+    kind: Changed,
+    map: Words,
+    seen: Vec<u8>,
+}
+
+impl Watched {
+    fn look_again(&mut self) -> Option<Changed> {
+        if self.seen == self.map.bytes() {
+            return None;
+        }
+        self.seen.copy_from_slice(self.map.bytes());
+        Some(self.kind)
     }
 }
 
@@ -190,13 +217,15 @@ impl Look {
     }
 
     /// The files, mapped: what can change without a system call.
-    fn maps(&self) -> Vec<Words> {
-        let files = self.files.iter().filter_map(|path| File::open(path).ok());
-        files
-            .filter_map(|file| {
-                let count = file.metadata().ok()?.len() as usize / 8;
-                (count > 0).then(|| Words::map_read_only(&file, count))
-            })
-            .collect()
+    fn maps(&self) -> Vec<Watched> {
+        let watch = |path: &PathBuf| {
+            let file = File::open(path).ok()?;
+            let count = file.metadata().ok()?.len() as usize / 8;
+            let is_log = path.extension().is_some_and(|extension| extension == "log");
+            let map = (count > 0).then(|| Words::map_read_only(&file, count))?;
+            let seen = map.bytes().to_vec();
+            Some(Watched { kind: if is_log { Changed::Log } else { Changed::Other }, map, seen })
+        };
+        self.files.iter().filter_map(watch).collect()
     }
 }

@@ -17,10 +17,10 @@ use common::scratch::Scratch;
 
 /// Kind and mount of each.
 const DISKS: [(&str, &str); 2] = [
-    ("tmpfs", "mkdir \"$D/disk\" && mount -t tmpfs -o size=3m,mode=755 none \"$D/disk\""),
+    ("tmpfs", "mkdir \"$D/disk\" && mount -t tmpfs -o size=8m,mode=755 none \"$D/disk\""),
     (
         "ext4",
-        "mkdir \"$D/disk\" && truncate -s 6M \"$D/image\" && mkfs.ext4 -q -F -m 0 \"$D/image\" && \
+        "mkdir \"$D/disk\" && truncate -s 12M \"$D/image\" && mkfs.ext4 -q -F -m 0 \"$D/image\" && \
          mount -o loop \"$D/image\" \"$D/disk\" && rmdir \"$D/disk/lost+found\"",
     ),
 ];

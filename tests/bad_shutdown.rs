@@ -111,7 +111,7 @@ fn check(disk: &Path, durable: i64, end_before: i64, round: u64) -> i64 {
             log.wait_durable(end, None).expect("durable");
             logs::assert_same(&logs::read_from(&log, end), &[record]);
             // Sometimes in order, sometimes the next writer finds what this one abandoned.
-            if round % 3 == 0 {
+            if round.is_multiple_of(3) {
                 logs::close((directory, log));
             }
             return end + 1;

@@ -11,11 +11,11 @@ VENV := $(CURDIR)/target/venv
 BUILD ?= $(CURDIR)/build
 CARGO_FLAGS := --locked
 # One set of features for every test build, so that nothing is compiled twice.
-TEST_FLAGS := $(CARGO_FLAGS) --features inject-panic
+TEST_FLAGS := $(CARGO_FLAGS) --features inject-panic,break-rules
 CODECS := gzip snappy lz4 zstd
 EXAMPLES := $(MAKE) -C c-examples CKAFKA_INCLUDEDIR=$(CURDIR)/include
 
-.PHONY: all help lib demo test test-all bench lint header clean venv jars
+.PHONY: all help lib demo test test-all bench lint header clean venv jars soak
 .PHONY: examples check-features check-examples check-broker
 
 all: lib ## build libckafka.so and libckafka.a into build/ (the header is in include/)
@@ -62,6 +62,17 @@ check-examples: lib
 check-broker:
 	@scripts/preflight all
 	@if scripts/preflight has-jvm; then $(CARGO) test $(TEST_FLAGS) --test oracle_golden --test kafka_tools -- --ignored; fi
+
+# Sums the counts that each test of the kill harness ends with; the last line is the sum.
+SUM_SOAK := awk '{ print; fflush() } /^soak: / { for (n = 2; n < NF; n += 2) { sum[n] += $$n; word[n] = $$(n + 1) } fields = NF } \
+  END { line = "soak:"; for (n = 2; n < fields; n += 2) line = line " " sum[n] " " word[n]; print line }'
+MINUTES ?= 10
+
+soak: ## kill processes at random for MINUTES=10, then between any two instructions for about as long
+	set -o pipefail; { \
+	  CKAFKA_KILL_SECONDS=$$(($(MINUTES) * 60)) $(CARGO) test $(TEST_FLAGS) --test kill_random -- --nocapture --test-threads=1 && \
+	  CKAFKA_STEP_ALL=1 CKAFKA_STEP_SECONDS=$$(($(MINUTES) * 10)) $(CARGO) test $(TEST_FLAGS) --test kill_steps -- --nocapture; \
+	} 2>&1 | $(SUM_SOAK)
 
 bench: lib ## each benchmark beside its reference loop; fails below a floor
 	benches/run

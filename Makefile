@@ -11,7 +11,7 @@ VENV := $(CURDIR)/target/venv
 BUILD ?= $(CURDIR)/build
 CARGO_FLAGS := --locked
 # One set of features for every test build, so that nothing is compiled twice.
-TEST_FLAGS := $(CARGO_FLAGS) --features inject-panic
+TEST_FLAGS := $(CARGO_FLAGS) --features inject-panic,break-rules
 CODECS := gzip snappy lz4 zstd
 EXAMPLES := $(MAKE) -C c-examples CKAFKA_INCLUDEDIR=$(CURDIR)/include
 
@@ -93,10 +93,10 @@ lint: venv ## formatting, clippy, docs, the tidy rules, the header, shell and Py
 	@scripts/preflight lint
 	$(CARGO) fmt --check
 	$(CARGO) clippy $(TEST_FLAGS) --all-targets -- -D warnings
-	RUSTDOCFLAGS="-D warnings" $(CARGO) doc $(CARGO_FLAGS) --no-deps --document-private-items
+	RUSTDOCFLAGS="-D warnings" $(CARGO) doc $(TEST_FLAGS) --no-deps --document-private-items
 	$(CARGO) test $(TEST_FLAGS) --test tidy --test c_header
-	shellcheck --severity=warning .ci/run scripts/* $$(git ls-files 'tests/*.sh' 'c-examples/*.sh' 'benches/*.sh')
-	$(VENV)/bin/ruff check --no-cache --select E9,F $$(git ls-files '*.py')
+	shellcheck --severity=warning $$(git grep -lE '^#!.*[/ ](ba)?sh$$' -- .ci scripts tests c-examples benches packaging)
+	$(VENV)/bin/ruff check --no-cache --select E9,F $$(git ls-files '*.py') $$(git grep -lE '^#!.*python3$$' -- scripts benches packaging)
 
 header: ## write include/ckafka.h anew from src/
 	CKAFKA_WRITE_HEADER=1 $(CARGO) build $(CARGO_FLAGS) --lib

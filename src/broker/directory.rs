@@ -120,7 +120,8 @@ impl Directory {
         };
         let access = if mode == OpenMode::ReadOnly { DirectoryAccess::Read } else { DirectoryAccess::Write };
         check_directory(&root, &config, mode)?;
-        let shared = Shared::join(root, access, std::time::Duration::from_millis(config.lock_timeout_ms))?;
+        let lock_timeout = std::time::Duration::from_millis(config.lock_timeout_ms);
+        let shared = Shared::join(root, access, conf, lock_timeout)?;
         Ok(Arc::new(Self {
             shared,
             conf: conf.clone(),
@@ -131,8 +132,10 @@ impl Directory {
         }))
     }
 
-    /// Flushes and closes; `Busy` while a log of it is open (then nothing happened). After `Ok` every call fails.
+    /// Flushes and closes; `Busy` while a log of it is open (then nothing happened). After anything else every call fails, and the directory is left: an error
+    /// tells what could not be made durable or whole, which the next opening mends.
     pub fn close(self: &Arc<Self>) -> Result<()> {
+        self.shared.member().check_fork()?;
         let children = self.children.load(Ordering::SeqCst);
         if children > 0 {
             return Err(Error::Busy {
@@ -158,7 +161,7 @@ impl Directory {
     /// Makes everything durable that this process has open, and writes the recovery points.
     pub fn sync(&self) -> Result<()> {
         self.check()?;
-        let logs: Vec<_> = self.shared.logs().values().cloned().collect();
+        let logs = self.shared.logs();
         logs.iter().filter(|log| log.is_writer()).try_for_each(|log| log.checkpoint())
     }
 
@@ -254,7 +257,7 @@ impl Directory {
         let mut threads = self.threads.lock().unwrap_or_else(PoisonError::into_inner);
         if roles.0 & IoRoles::FLUSH != 0 && threads.flush.is_none() {
             let thread = IoThread::flush(&self.shared, self.config.flush_cpu)?;
-            for log in self.shared.logs().values() {
+            for log in self.shared.logs().iter() {
                 log.set_flusher(thread.flusher());
             }
             threads.flush = Some(thread);
@@ -268,11 +271,11 @@ impl Directory {
     /// Counters, watermarks and sizes, as JSON.
     pub fn stats(&self) -> Result<String> {
         self.check()?;
-        let logs: Vec<_> = self.shared.logs().values().cloned().collect();
+        let logs = self.shared.logs();
         let mut partitions = Vec::new();
         let (mut records, mut batches, mut bytes, mut by_kernel, mut copied) = (0, 0, 0, 0, 0);
-        for log in &logs {
-            let counts = log.append_counts()?;
+        for log in logs.iter() {
+            let counts = log.append_counts();
             records += counts.records;
             batches += counts.batches;
             bytes += counts.bytes;

@@ -9,7 +9,7 @@ use super::shared::Shared;
 use crate::error::{Error, Result};
 use crate::storage::partition::PartitionLog;
 use crate::storage::writer::Flusher;
-use crate::sys::affinity;
+use crate::sys::{affinity, fork};
 
 /// How often the flush thread looks at `flush.ms`, where nothing is requested.
 const FLUSH_TICK: Duration = Duration::from_millis(5);
@@ -55,6 +55,7 @@ impl Flusher for FlushRequests {
 pub struct IoThread {
     signal: Arc<Signal>,
     handle: Option<JoinHandle<()>>,
+    process: u32,
 }
 
 impl IoThread {
@@ -64,9 +65,8 @@ impl IoThread {
         let mut last_flush = std::collections::HashMap::new();
         Self::start("ckafka-flush", cpu, FLUSH_TICK, move |requested| {
             let Some(shared) = weak.upgrade() else { return };
-            let logs: Vec<Arc<PartitionLog>> = shared.logs().values().cloned().collect();
-            for log in logs {
-                let due = requested || is_due(&log, &mut last_flush);
+            for log in shared.logs().iter() {
+                let due = requested || is_due(log, &mut last_flush);
                 if due && log.durable_end() < log.published_end() {
                     // A failed sync is latched: who waits is told by the log itself.
                     let _ = log.sync();
@@ -80,8 +80,7 @@ impl IoThread {
         let weak = Arc::downgrade(shared);
         Self::start("ckafka-pretouch", cpu, PRETOUCH_TICK, move |_| {
             let Some(shared) = weak.upgrade() else { return };
-            let logs: Vec<Arc<PartitionLog>> = shared.logs().values().cloned().collect();
-            for log in logs {
+            for log in shared.logs().iter() {
                 // A full disk is told to the append that needs the room.
                 while log.pretouch().unwrap_or(false) {}
             }
@@ -106,7 +105,7 @@ impl IoThread {
         };
         let handle = Builder::new().name(name.to_owned()).spawn(body);
         let handle = handle.map_err(|source| Error::io("pthread_create", std::path::Path::new(name), source))?;
-        let thread = Self { signal, handle: Some(handle) };
+        let thread = Self { signal, handle: Some(handle), process: fork::generation() };
         outcome.recv().unwrap_or(Ok(()))?;
         Ok(thread)
     }
@@ -120,6 +119,10 @@ impl IoThread {
 
 impl Drop for IoThread {
     fn drop(&mut self) {
+        // In a forked child there is no such thread to wait for.
+        if fork::generation() != self.process {
+            return;
+        }
         self.signal.ends.store(true, Ordering::Release);
         self.signal.raise();
         if let Some(handle) = self.handle.take() {

@@ -3,18 +3,21 @@
 //! Invariant: at most one writing membership per directory (device and inode) and process; it ends with the last handle that is closed.
 
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak};
 use std::time::Duration;
 
 use serde_json::Value;
 
-use super::folders::partition_folders;
-use crate::error::Result;
+use super::folders::{PartitionFolder, partition_folders};
+use super::{Conf, topics};
+use crate::broken::{self, Point, Rule};
+use crate::error::{Error, Result};
 use crate::storage::checkpoint;
+use crate::storage::config::LogConfig;
 use crate::storage::names::CONTROL;
 use crate::storage::open::{self, Checkpointed, PageState, Place};
 use crate::storage::partition::PartitionLog;
-use crate::storage::session::{CLEAN_MARKER, Gate, Membership};
+use crate::storage::session::{CLEAN_MARKER, Membership};
 use crate::storage::slots::Beginning;
 use crate::sys::{Dir, Identity, fork};
 
@@ -23,15 +26,21 @@ const CLEAN_MARKER_CONTENT: &[u8] = br#"{"version":0,"brokerEpoch":-1}"#;
 
 type Key = (String, i32);
 
+/// The place of one partition: locked while it is opened, so that no other partition waits for its recovery.
+type LogPlace = Arc<Mutex<Option<Arc<PartitionLog>>>>;
+
 /// The shared half of all handles on one directory.
 #[derive(Debug)]
 pub struct Shared {
     member: Arc<Membership>,
     identity: Identity,
     access: DirectoryAccess,
-    beginning: Beginning,
+    /// What the first handle was opened with: counts for folders without a configuration of their own.
+    conf: Conf,
     checkpoints: HashMap<Key, Checkpointed>,
-    logs: Mutex<HashMap<Key, Arc<PartitionLog>>>,
+    logs: Mutex<HashMap<Key, LogPlace>>,
+    /// The open logs as a list, for the threads that look at all of them; made anew after a change.
+    listed: Mutex<Option<Arc<Vec<Arc<PartitionLog>>>>>,
     report: Mutex<Vec<Value>>,
     handles: Mutex<usize>,
 }
@@ -45,27 +54,32 @@ pub enum DirectoryAccess {
     Write,
 }
 
-type Registry = HashMap<(Identity, u32), Arc<Mutex<Weak<Shared>>>>;
-static WRITERS: Mutex<Option<Registry>> = Mutex::new(None);
+type WriterPlace = Arc<Mutex<Weak<Shared>>>;
+type Registry = Mutex<HashMap<Identity, WriterPlace>>;
+
+/// How deep forks may be nested before two generations share a registry.
+const GENERATIONS: usize = 64;
+
+/// A registry for each generation of forked processes: a child must not touch one that another thread of its parent held when it was forked.
+static WRITERS: [OnceLock<Registry>; GENERATIONS] = [const { OnceLock::new() }; GENERATIONS];
 
 /// The place where the writing membership of a directory stands; locked while one is opened or closed.
-fn writer_place(identity: Identity) -> Arc<Mutex<Weak<Shared>>> {
-    let mut registry = WRITERS.lock().unwrap_or_else(PoisonError::into_inner);
-    let places = registry.get_or_insert_default();
-    places
-        .retain(|_, place| Arc::strong_count(place) > 1 || place.lock().is_ok_and(|shared| shared.strong_count() > 0));
-    Arc::clone(places.entry((identity, fork::generation())).or_default())
+fn writer_place(identity: Identity) -> WriterPlace {
+    let registry = &WRITERS[fork::generation() as usize % GENERATIONS];
+    let mut places = registry.get_or_init(Registry::default).lock().unwrap_or_else(PoisonError::into_inner);
+    places.retain(|_, place| {
+        Arc::strong_count(place) > 1 || place.try_lock().is_ok_and(|shared| shared.strong_count() > 0)
+    });
+    Arc::clone(places.entry(identity).or_default())
 }
 
 impl Shared {
     /// Joins a directory, or shares the membership that this process has.
-    pub fn join(root: Dir, access: DirectoryAccess, lock_timeout: Duration) -> Result<Arc<Self>> {
+    pub fn join(root: Dir, access: DirectoryAccess, conf: &Conf, lock_timeout: Duration) -> Result<Arc<Self>> {
         let identity = root.identity()?;
         if access == DirectoryAccess::Read {
-            let clean = root.stat(CLEAN_MARKER)?.is_some();
             let member = Membership::join_reader(root, lock_timeout)?;
-            let beginning = if clean { Beginning::Clean } else { Beginning::Unclean };
-            return Ok(Arc::new(Self::over(member, identity, access, beginning)?));
+            return Ok(Arc::new(Self::over(member, identity, access, conf)?));
         }
         let place = writer_place(identity);
         let mut here = place.lock().unwrap_or_else(PoisonError::into_inner);
@@ -78,23 +92,26 @@ impl Shared {
                 return Ok(shared);
             }
         }
-        let member = Membership::join_writer(root, lock_timeout, &create_missing_pages)?;
-        let beginning = member.seat()?.0.beginning();
-        let shared = Arc::new(Self::over(member, identity, access, beginning)?);
+        let member = Membership::join_writer(root, lock_timeout, &|root| {
+            topics::finish_intent(root)?;
+            create_missing_pages(root)
+        })?;
+        let shared = Arc::new(Self::over(member, identity, access, conf)?);
         *here = Arc::downgrade(&shared);
         Ok(shared)
     }
 
-    fn over(member: Membership, identity: Identity, access: DirectoryAccess, beginning: Beginning) -> Result<Self> {
+    fn over(member: Membership, identity: Identity, access: DirectoryAccess, conf: &Conf) -> Result<Self> {
         let mut report = Vec::new();
         let checkpoints = read_checkpoints(member.root(), &mut report)?;
         Ok(Self {
             member: Arc::new(member),
             identity,
             access,
-            beginning,
+            conf: conf.clone(),
             checkpoints,
             logs: Mutex::default(),
+            listed: Mutex::default(),
             report: Mutex::new(report),
             handles: Mutex::new(1),
         })
@@ -112,9 +129,53 @@ impl Shared {
         self.access
     }
 
-    /// Opened partitions.
-    pub fn logs(&self) -> MutexGuard<'_, HashMap<Key, Arc<PartitionLog>>> {
+    /// The logs that are open. One that is being opened is not among them yet.
+    #[must_use]
+    pub fn logs(&self) -> Arc<Vec<Arc<PartitionLog>>> {
+        let mut listed = self.listed.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(list) = listed.as_ref() {
+            return Arc::clone(list);
+        }
+        let places: Vec<LogPlace> = self.places().values().cloned().collect();
+        let mut complete = true;
+        let open = places.iter().filter_map(|place| match place.try_lock() {
+            Ok(log) => log.clone(),
+            Err(_) => {
+                complete = false;
+                None
+            }
+        });
+        let list = Arc::new(open.collect::<Vec<_>>());
+        *listed = complete.then(|| Arc::clone(&list));
+        list
+    }
+
+    fn places(&self) -> MutexGuard<'_, HashMap<Key, LogPlace>> {
         self.logs.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn list_anew(&self) {
+        *self.listed.lock().unwrap_or_else(PoisonError::into_inner) = None;
+    }
+
+    /// Lets go of the logs of a topic that was removed; who has one open keeps it.
+    pub fn forget_topic(&self, name: &str) {
+        let of_topic = |(key, _): &(&Key, &LogPlace)| key.0 == name;
+        let places: Vec<LogPlace> = self.places().iter().filter(of_topic).map(|(_, place)| Arc::clone(place)).collect();
+        for place in places {
+            // Where it is locked somebody opens it, and will find out.
+            if let Ok(mut here) = place.try_lock()
+                && here.as_ref().is_some_and(|log| log.is_deleted())
+            {
+                *here = None;
+            }
+        }
+        self.list_anew();
+    }
+
+    fn open_log_of(&self, key: &Key) -> Option<Arc<PartitionLog>> {
+        let place = self.places().get(key).cloned();
+        place.and_then(|place| place.lock().unwrap_or_else(PoisonError::into_inner).clone())
     }
 
     /// What was cut, rebuilt or passed over so far.
@@ -127,102 +188,173 @@ impl Shared {
         &self,
         topic: &str,
         partition: i32,
-        config: impl FnOnce() -> Result<crate::storage::config::LogConfig>,
+        config: impl FnOnce() -> Result<LogConfig>,
     ) -> Result<Arc<PartitionLog>> {
         self.member.check_fork()?;
         let key = (topic.to_owned(), partition);
-        let mut logs = self.logs();
-        if let Some(log) = logs.get(&key) {
-            if log.check().is_ok() {
+        let place = Arc::clone(self.places().entry(key.clone()).or_default());
+        let mut here = place.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(log) = here.as_ref() {
+            if log.check().is_ok() && !log.is_stale() {
                 return Ok(Arc::clone(log));
             }
-            // Deleted under us; it may have been created anew.
-            logs.remove(&key);
+            // Deleted under us, and may have been created anew; or taken up by another session.
+            *here = None;
+            self.list_anew();
         }
-        let config = config()?;
-        let checkpointed = self.checkpoints.get(&key).copied().unwrap_or_default();
-        let place = Place { topic, partition, config: &config, checkpointed };
+        let opened = config().and_then(|config| self.open(&key, &config));
+        match &opened {
+            Ok(log) => *here = Some(Arc::clone(log)),
+            Err(_) => self.remove_unused(&key, &place),
+        }
+        self.list_anew();
+        opened
+    }
+
+    /// A name that was asked for in vain takes no room, unless another thread asks for it too.
+    fn remove_unused(&self, key: &Key, place: &LogPlace) {
+        let mut places = self.places();
+        if Arc::strong_count(place) <= 2 {
+            places.remove(key);
+        }
+    }
+
+    fn open(&self, key: &Key, config: &LogConfig) -> Result<Arc<PartitionLog>> {
+        let checkpointed = self.checkpoints.get(key).copied().unwrap_or_default();
+        let place = Place { topic: &key.0, partition: key.1, config, checkpointed };
         let mut findings = Vec::new();
         let opened = match self.access {
             DirectoryAccess::Write => open::open_for_writing(&self.member, &place, &mut findings),
-            DirectoryAccess::Read => open::open_for_reading(&self.member, &place, self.beginning, &mut findings),
+            DirectoryAccess::Read => open::open_for_reading(&self.member, &place, &mut findings),
         };
         self.report().append(&mut findings);
-        let log = opened?;
-        logs.insert(key, Arc::clone(&log));
-        Ok(log)
+        opened
     }
 
-    /// Ends one handle; with the last one this process leaves, and the last writer closes the directory for all.
+    /// Ends one handle; with the last one this process leaves, and the last writer closes the directory for all. The process has left also where this
+    /// fails: an error then tells what is not as it should be, and the next opening mends it.
     pub fn leave(&self) -> Result<()> {
+        self.member.check_fork()?;
         let place = (self.access == DirectoryAccess::Write).then(|| writer_place(self.identity));
         let _here = place.as_ref().map(|place| place.lock().unwrap_or_else(PoisonError::into_inner));
         let mut handles = self.handles.lock().unwrap_or_else(PoisonError::into_inner);
-        if *handles > 1 || self.access == DirectoryAccess::Read {
-            *handles -= 1;
+        *handles = handles.saturating_sub(1);
+        if *handles > 0 {
             return Ok(());
         }
-        self.member.check_fork()?;
-        for log in self.logs().values().filter(|log| log.is_writer()) {
-            // A log that failed has said so to who waited; leaving is not barred by it.
-            if log.check().is_ok() && !log.has_failed()? {
-                log.sync()?;
+        if self.access == DirectoryAccess::Read {
+            self.places().clear();
+            self.list_anew();
+            return self.member.leave();
+        }
+        let mut outcome = Outcome::default();
+        for log in self.logs().iter().filter(|log| log.is_writer() && !log.is_deleted()) {
+            outcome.keep(log.sync());
+        }
+        let gate = self.member.gate();
+        if let Ok(gate) = &gate {
+            match gate.alone_among_writers() {
+                Ok(true) => outcome.keep(self.close_session()),
+                Ok(false) => {}
+                Err(error) => outcome.keep(Err(error)),
             }
         }
-        let gate = self.member.gate()?;
-        if gate.alone_among_writers()? {
-            self.close_session(&gate)?;
+        self.places().clear();
+        self.list_anew();
+        let mut gate = gate.map(Some);
+        if broken::is(Rule::LeaveUnderGate)
+            && let Ok(gate) = &mut gate
+        {
+            *gate = None;
         }
-        drop(gate);
-        self.logs().clear();
-        *handles = 0;
-        self.member.leave()
+        broken::pass(Point::CloseMarked);
+        // The gate is still held: who comes next must not find company in a session that is closed.
+        outcome.keep(self.member.leave());
+        outcome.keep(gate.map(drop));
+        outcome.0
     }
 
     /// The last writer out: every partition of the session trimmed, checkpoints, marker.
-    fn close_session(&self, _gate: &Gate<'_>) -> Result<()> {
+    fn close_session(&self) -> Result<()> {
+        broken::pass(Point::CloseBegun);
         let root = self.member.root();
+        let mut outcome = Outcome::default();
         let mut recovery_points = Vec::new();
         let mut log_starts = Vec::new();
+        let was_clean = self.member.seat()?.0.beginning() == Beginning::Clean;
         let mut all_whole = true;
         for folder in partition_folders(root)? {
             let key = (folder.topic.clone(), folder.partition);
-            if open::page_state(&self.member, &folder.name())? == PageState::Untouched {
-                all_whole &= self.beginning == Beginning::Clean || self.is_read_only(&key);
-                continue;
+            match self.close_partition(&folder, &key) {
+                Ok(Some((end, start))) => {
+                    recovery_points.push((key.0.clone(), key.1, Some(end)));
+                    log_starts.push((key.0, key.1, start));
+                }
+                Ok(None) => all_whole &= was_clean || self.open_log_of(&key).is_some_and(|log| !log.is_writer()),
+                Err(error) => {
+                    all_whole = false;
+                    outcome.keep(Err(error));
+                }
             }
-            let log = self.log_to_close(&key)?;
-            if log.has_failed()? {
-                all_whole = false;
-                continue;
-            }
-            let end = log.close_clean()?;
-            recovery_points.push((key.0.clone(), key.1, Some(end)));
-            let start = log.log_start();
-            let implied = log.first_base()? >= start;
-            log_starts.push((key.0, key.1, (!implied).then_some(start)));
         }
+        broken::pass(Point::CloseTrimmed);
         checkpoint::update(root, checkpoint::RECOVERY_POINT, &recovery_points)?;
         checkpoint::update(root, checkpoint::LOG_START, &log_starts)?;
-        if all_whole {
+        if all_whole || broken::is(Rule::MarkerOnlyIfWhole) {
             root.replace(CLEAN_MARKER, "ckafka.marker.tmp", CLEAN_MARKER_CONTENT)?;
         }
-        Ok(())
+        outcome.0
     }
 
-    fn is_read_only(&self, key: &Key) -> bool {
-        self.logs().get(key).is_some_and(|log| !log.is_writer())
-    }
-
-    /// A partition of the session, also one that this process never opened.
-    fn log_to_close(&self, key: &Key) -> Result<Arc<PartitionLog>> {
-        if let Some(log) = self.logs().get(key) {
-            return Ok(Arc::clone(log));
+    /// Closes one partition of the session, also one that this process never opened: its end, and its start where the files do not tell it. `None` where
+    /// nobody touched it in the session.
+    fn close_partition(&self, folder: &PartitionFolder, key: &Key) -> Result<Option<(i64, Option<i64>)>> {
+        let here = self.open_log_of(key).filter(|log| log.is_writer());
+        match (open::page_state(&self.member, &folder.name())?, &here) {
+            (PageState::Used, _) => {}
+            (PageState::Untouched, None) => return Ok(None),
+            // What this process wrote went by a page that is not at its path any more: others may have written by another.
+            (PageState::Missing | PageState::Untouched, _) => {
+                let reason = "the control page was removed or replaced in this session".to_owned();
+                return Err(Error::Version {
+                    path: self.member.root().path().join(folder.name()).join(CONTROL),
+                    reason,
+                });
+            }
         }
-        let config = super::properties::log_config(self.member.root(), &key.0, key.1, &super::Conf::new())?;
+        let log = match here {
+            Some(log) => log,
+            None => self.open_to_close(key)?,
+        };
+        let end = log.close_clean()?;
+        let start = log.log_start();
+        let implied = log.first_base()? >= start;
+        Ok(Some((end, (!implied).then_some(start))))
+    }
+
+    fn open_to_close(&self, key: &Key) -> Result<Arc<PartitionLog>> {
+        let config = super::properties::log_config(self.member.root(), &key.0, key.1, &self.conf)?;
         let checkpointed = self.checkpoints.get(key).copied().unwrap_or_default();
         let place = Place { topic: &key.0, partition: key.1, config: &config, checkpointed };
         open::open_recovered(&self.member, &place)
+    }
+}
+
+/// The first error of several steps that are all taken.
+#[derive(Debug)]
+struct Outcome(Result<()>);
+
+impl Default for Outcome {
+    fn default() -> Self {
+        Self(Ok(()))
+    }
+}
+
+impl Outcome {
+    fn keep(&mut self, step: Result<()>) {
+        if self.0.is_ok() {
+            self.0 = step;
+        }
     }
 }
 

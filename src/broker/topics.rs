@@ -1,7 +1,8 @@
 //! Creation, deletion and listing of topics. Under the gate.
 //!
-//! A topic exists if its partition 0 does: folders are made with the highest number first and removed with partition 0 first, so that what a crash leaves half
-//! made or half removed is recognised without any page, and finished by who comes next.
+//! A topic exists if its partition 0 does: folders are made with the highest number first and removed with partition 0 first, so that who looks on never sees a
+//! topic that is half there. What is under way stands in `ckafka.intent`, durably, before the first folder is touched: whoever comes next finishes it. The names
+//! of folders alone do not tell a half-made topic from one of a broker whose partition 0 lives on another machine.
 
 use serde_json::{Value, json};
 
@@ -9,6 +10,7 @@ use super::folders::{PartitionFolder, check_topic_name, collide, partition_folde
 use super::metadata::{self, TopicId};
 use super::shared::Shared;
 use super::{Conf, properties};
+use crate::broken::{self, Point, Rule};
 use crate::error::{Error, Result};
 use crate::storage::leader_epoch::LeaderEpochs;
 use crate::storage::names::SegmentFile;
@@ -36,6 +38,7 @@ pub fn create(shared: &Shared, name: &str, partition_count: i32, conf: &Conf) ->
     let session = member.seat()?.0.session();
     let _gate = member.gate()?;
     let root = member.root();
+    finish_intent(root)?;
     let folders = partition_folders(root)?;
     if folders.iter().any(|folder| folder.topic == name && folder.partition == 0) {
         return Err(Error::TopicExists { name: name.to_owned() });
@@ -44,23 +47,28 @@ pub fn create(shared: &Shared, name: &str, partition_count: i32, conf: &Conf) ->
         let reason = format!("{} exists, and . and _ are one character in Kafka's metric names", other.topic);
         return Err(Error::InvalidTopic { name: name.to_owned(), reason });
     }
-    for left in folders.iter().filter(|folder| folder.topic == name) {
-        remove_folder(root, left)?;
-    }
-    let id = TopicId::random()?;
-    for partition in (0..partition_count).rev() {
-        let folder = PartitionFolder { topic: name.to_owned(), partition };
-        if let Err(error) = create_partition(root, &folder, id, conf, session) {
-            for made in partition..partition_count {
-                let made = PartitionFolder { topic: name.to_owned(), partition: made };
-                if root.stat(&made.name())?.is_some() {
-                    remove_folder(root, &made)?;
-                }
-            }
-            return Err(error);
+    let left: Vec<_> = folders.iter().filter(|folder| folder.topic == name).collect();
+    for folder in &left {
+        // Not one that was made here: a broker's, whose partition 0 is on another machine.
+        if properties::read(&root.open_dir(&folder.name())?)?.is_none() {
+            return Err(Error::TopicExists { name: name.to_owned() });
         }
     }
-    root.sync()
+    write_intent(root, Intent::Create, name)?;
+    left.iter().try_for_each(|folder| remove_folder(root, folder))?;
+    let id = TopicId::random()?;
+    let made = (0..partition_count).rev().try_for_each(|partition| {
+        if partition < partition_count - 1 {
+            broken::pass(Point::TopicHalfMade);
+        }
+        create_partition(root, &PartitionFolder { topic: name.to_owned(), partition }, id, conf, session)
+    });
+    // The folders are durable before the intent goes: a power cut must not take the one and leave the other.
+    if let Err(error) = made.and_then(|()| root.sync()) {
+        finish_intent(root)?;
+        return Err(error);
+    }
+    clear_intent(root)
 }
 
 fn create_partition(root: &Dir, folder: &PartitionFolder, id: TopicId, conf: &Conf, session: [u64; 2]) -> Result<()> {
@@ -83,41 +91,111 @@ pub fn delete(shared: &Shared, name: &str) -> Result<()> {
     check_topic_name(name)?;
     let member = shared.member();
     member.seat()?;
-    let _gate = member.gate()?;
+    let gate = member.gate()?;
     let root = member.root();
+    finish_intent(root)?;
     let folders: Vec<_> = partition_folders(root)?.into_iter().filter(|folder| folder.topic == name).collect();
     if !folders.iter().any(|folder| folder.partition == 0) {
-        for left in &folders {
-            remove_folder(root, left)?;
-        }
         return Err(Error::UnknownPartition { topic: name.to_owned(), partition: 0 });
     }
+    match write_intent(root, Intent::Delete, name) {
+        // Room is what the deletion is to give: then nobody can be told, and a crash leaves folders that nobody lists.
+        Ok(()) | Err(Error::DiskFull { .. }) => {}
+        Err(error) => return Err(error),
+    }
+    // From here on the topic goes, if not by this call then by the next one.
     for folder in &folders {
         open::mark_deleted(member, &folder.name())?;
     }
-    for folder in &folders {
-        remove_folder(root, folder)?;
+    remove_folders(root, name)?;
+    clear_intent(root)?;
+    drop(gate);
+    shared.forget_topic(name);
+    Ok(())
+}
+
+/// Says which topic is being made or removed. One at a time, since the gate is held for it.
+const INTENT: &str = "ckafka.intent";
+const INTENT_SIZE_MAX: usize = 4096;
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Intent {
+    Create,
+    Delete,
+}
+
+fn write_intent(root: &Dir, intent: Intent, name: &str) -> Result<()> {
+    if broken::is(Rule::Intent) {
+        return Ok(());
     }
-    shared.logs().retain(|(topic, _), _| topic != name);
+    let verb = match intent {
+        Intent::Create => "create",
+        Intent::Delete => "delete",
+    };
+    root.replace(INTENT, "ckafka.intent.tmp", format!("{verb} {name}\n").as_bytes())
+}
+
+fn clear_intent(root: &Dir) -> Result<()> {
+    root.unlink(INTENT)?;
     root.sync()
 }
+
+/// Finishes what a crash or an error left half done: either way the topic's folders go. A topic that was being made was never told to anybody.
+pub fn finish_intent(root: &Dir) -> Result<()> {
+    let Some(content) = root.read_small(INTENT, INTENT_SIZE_MAX)? else { return Ok(()) };
+    let text = String::from_utf8_lossy(&content);
+    let name = ["create ", "delete "].iter().find_map(|verb| text.strip_suffix('\n')?.strip_prefix(verb));
+    let Some(name) = name.filter(|name| check_topic_name(name).is_ok()) else {
+        let reason = format!("{text:?}; expected create or delete, and a topic's name");
+        return Err(Error::Corrupt { path: root.path().join(INTENT), position: 0, reason });
+    };
+    remove_folders(root, name)?;
+    remove_doomed(root)?;
+    clear_intent(root)
+}
+
+/// Removes all folders of a topic, in order of partitions, durably.
+fn remove_folders(root: &Dir, name: &str) -> Result<()> {
+    for folder in partition_folders(root)?.iter().filter(|folder| folder.topic == name) {
+        remove_folder(root, folder)?;
+        broken::pass(Point::TopicHalfRemoved);
+    }
+    root.sync()
+}
+
+/// Folders that were renamed to go, and have not gone.
+fn remove_doomed(root: &Dir) -> Result<()> {
+    for entry in root.list()?.iter().filter(|entry| entry.is_dir) {
+        if let Some(name) = entry.name.to_str().filter(|name| name.ends_with(DOOMED)) {
+            empty_and_remove(root, name)?;
+        }
+    }
+    Ok(())
+}
+
+/// Kafka's ending of folders that are being removed; a broker removes them, too.
+const DOOMED: &str = "-delete";
 
 /// Renames a folder to what Kafka calls one that is being deleted, and removes it.
 fn remove_folder(root: &Dir, folder: &PartitionFolder) -> Result<()> {
     let suffix: String = random::random_16()?.iter().map(|byte| format!("{byte:02x}")).collect();
     let mut topic = folder.topic.as_str();
     // Kafka cuts the topic so that the name fits into 255 bytes.
-    let tail = format!("-{}.{suffix}-delete", folder.partition);
+    let tail = format!("-{}.{suffix}{DOOMED}", folder.partition);
     topic = &topic[..topic.len().min(255 - tail.len())];
     let doomed = format!("{topic}{tail}");
     root.rename(&folder.name(), &doomed)?;
-    let dir = root.open_dir(&doomed)?;
+    empty_and_remove(root, &doomed)
+}
+
+fn empty_and_remove(root: &Dir, doomed: &str) -> Result<()> {
+    let dir = root.open_dir(doomed)?;
     for entry in dir.list()? {
         if let Some(name) = entry.name.to_str() {
             dir.unlink(name)?;
         }
     }
-    root.remove_dir(&doomed)
+    root.remove_dir(doomed)
 }
 
 /// Topics with their partitions and configuration.

@@ -2,20 +2,19 @@
 //!
 //! The common path makes no system call and allocates nothing. Readers see the batch with the store of the published end, whole or not at all.
 
-use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::atomic::{Ordering, compiler_fence};
 
+use super::active::ActiveSegment;
 use super::config::LogConfig;
 use super::control::ControlPage;
 use super::grow;
 use super::partition::PartitionLog;
 use super::roll::{RollStep, roll, roll_reason};
-use super::tail::{BatchFacts, TailState};
-use super::takeover::take_over;
+use super::tail::{BatchFacts, NewEntries, TailState};
 use super::writer::{Appender, Writer};
+use crate::broken::{self, Point, Rule};
 use crate::error::{Error, Result};
 use crate::record::{BatchHeader, stamp};
-use crate::sys::word::Taken;
 
 /// What an append did.
 #[derive(Debug, Clone, Copy)]
@@ -52,25 +51,22 @@ pub(super) fn append(
     if size > config.segment_bytes {
         return Err(Error::BatchExceedsSegment { size, limit: config.segment_bytes });
     }
-    let (mut guard, taken) = writer.take(control.append_word(), log.folder(), "append")?;
-    let appender = writer.appender.get(&mut guard);
     let section = Section { log, writer, control, config };
-    let done = match catch_unwind(AssertUnwindSafe(|| section.run(appender, taken, batch, header))) {
-        Ok(done) => done,
-        Err(panic) => {
-            let mended = take_over(writer, appender, control, log.folder(), config);
-            drop(guard);
-            mended?;
-            resume_unwind(panic)
-        }
-    };
-    drop(guard);
-    let appended = done?;
+    let appended = writer.in_append(control, log.folder(), config, |appender| section.run(appender, batch, header))?;
     if grow::is_due(appended.position, control.prepared_end()) {
         // The record is published: a disk that is full now fails the append that needs the room.
         let _ = grow::grow_ahead(writer, control, log.folder(), config, appended.position);
     }
     Ok(appended)
+}
+
+#[inline]
+fn put(segment: &ActiveSegment, tail: &TailState, batch: &[u8], entries: &NewEntries) -> Result<()> {
+    segment.put_batch(tail.position, batch)?;
+    broken::pass(Point::AppendCopied);
+    segment.put_entries(tail.offset_entries, tail.time_entries, entries)?;
+    broken::pass(Point::AppendIndexed);
+    Ok(())
 }
 
 /// The locked section with everything it looks at.
@@ -83,12 +79,10 @@ struct Section<'a> {
 
 impl Section<'_> {
     #[inline]
-    fn run(&self, appender: &mut Appender, taken: Taken, batch: &mut [u8], header: &BatchHeader) -> Result<Appended> {
+    fn run(&self, appender: &mut Appender, batch: &mut [u8], header: &BatchHeader) -> Result<Appended> {
         let Self { control, config, .. } = *self;
-        if taken != Taken::Free {
-            take_over(self.writer, appender, control, self.log.folder(), config)?;
-        }
-        if control.is_stopped() {
+        broken::pass(Point::AppendTaken);
+        if control.is_stopped() && !broken::is(Rule::StickyWords) {
             return Err(self.log.stopped());
         }
         if appender.generation != Some(control.roll_generation()) {
@@ -113,26 +107,22 @@ impl Section<'_> {
         if tail.position + size > control.prepared_end() {
             grow::grow_to(self.writer, control, self.log.folder(), config, tail.position + size)?;
         }
-        if let Some(segment) = &appender.segment {
-            segment.reserve_entries(tail.offset_entries, tail.time_entries)?;
-        }
         let facts = BatchFacts { last_offset, size, max_timestamp: header.max_timestamp };
         let (next, entries) = tail.advance(&facts, config.index_interval_bytes);
+        let Some(segment) = &appender.segment else { return Err(self.no_state(end)) };
+        segment.ensure_entries(next.offset_entries, next.time_entries)?;
         copy ^= 1;
         control.store_tail(copy, &next);
+        broken::pass(Point::AppendStated);
         // A kill between any two instructions finds the intended position before a byte behind the end.
         compiler_fence(Ordering::SeqCst);
         stamp(batch, end, tail.leader_epoch);
-        if let Some(segment) = &appender.segment {
-            segment
-                .put_batch(tail.position, batch)
-                .and_then(|()| segment.put_entries(tail.offset_entries, tail.time_entries, &entries))
-                .map_err(|error| self.latch(error))?;
+        if let Err(error) = put(segment, &tail, batch, &entries) {
+            return Err(self.undo(segment, &tail, next.position, error));
         }
-        appender.counts.records += header.record_count.unsigned_abs() as u64;
-        appender.counts.batches += 1;
-        appender.counts.bytes += size;
+        self.writer.counts.add(u64::from(header.record_count.unsigned_abs()), size);
         control.publish(next.end_offset);
+        broken::pass(Point::AppendWoken);
         Ok(Appended { base_offset: end, last_offset, position: next.position, rolled })
     }
 
@@ -140,7 +130,10 @@ impl Section<'_> {
     #[cold]
     fn refresh(&self, appender: &mut Appender) -> Result<()> {
         let generation = self.control.roll_generation();
-        appender.segment = Some(self.writer.open_active(self.log.folder(), self.config)?);
+        let segment = self.writer.open_active(self.control, self.log.folder(), self.config)?;
+        // It may be one that was open before, and that a roll cut before it died.
+        segment.learn_capacities()?;
+        appender.segment = Some(segment);
         appender.generation = Some(generation);
         Ok(())
     }
@@ -165,6 +158,22 @@ impl Section<'_> {
         }
     }
 
+    /// A store that failed, in pwrite mode. A file system that copies on write may find no room even for bytes that were zeroed before: then what was written is
+    /// zeroed again, and only this append fails.
+    #[cold]
+    fn undo(&self, segment: &ActiveSegment, tail: &TailState, intended: u64, error: Error) -> Error {
+        if !matches!(error, Error::DiskFull { .. }) {
+            return self.latch(error);
+        }
+        let undone = segment
+            .cut_indexes(tail.offset_entries, tail.time_entries)
+            .and_then(|()| segment.log_file().zero(tail.position..intended));
+        match undone {
+            Ok(()) => error,
+            Err(error) => self.latch(error),
+        }
+    }
+
     #[cold]
     fn latch(&self, error: Error) -> Error {
         let _ = self.writer.failure.set(error.to_string());
@@ -175,7 +184,7 @@ impl Section<'_> {
     #[cold]
     fn no_state(&self, end: i64) -> Error {
         Error::Corrupt {
-            path: self.control.file().path().to_path_buf(),
+            path: self.control.path().to_path_buf(),
             position: 0,
             reason: format!("the control page has no state for the published end {end}"),
         }

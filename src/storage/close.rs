@@ -4,12 +4,14 @@ use std::sync::PoisonError;
 use std::time::{Duration, Instant};
 
 use super::checkpoint;
+use super::control::ControlPage;
 use super::durable::bases;
 use super::names::{NEXT, SegmentFile};
 use super::partition::{PartitionLog, WriterSide};
-use super::tail::NewEntries;
-use crate::error::Result;
-use crate::sys::{Access, Dir};
+use super::tail::{NewEntries, TailState};
+use super::writer::Writer;
+use crate::error::{Error, Result};
+use crate::sys::{Access, Dir, clock};
 
 /// Recovery points are written no more often than this by rolls.
 const CHECKPOINT_INTERVAL: Duration = Duration::from_secs(5);
@@ -47,6 +49,8 @@ pub(super) fn write_recovery_point(log: &PartitionLog, side: &WriterSide) -> Res
             sync_indexes(log.folder(), base)?;
         }
     }
+    // The names of what lies below, too.
+    log.folder().sync()?;
     checkpoint::update(
         side.writer.member.root(),
         checkpoint::RECOVERY_POINT,
@@ -54,6 +58,12 @@ pub(super) fn write_recovery_point(log: &PartitionLog, side: &WriterSide) -> Res
     )?;
     side.control.set_recovery_point(durable);
     Ok(())
+}
+
+#[cold]
+fn no_state(side: &WriterSide, end: i64) -> Error {
+    let reason = format!("the control page has no state for the published end {end} and the newest segment");
+    Error::Corrupt { path: side.control.path().to_path_buf(), position: 0, reason }
 }
 
 fn sync_indexes(folder: &Dir, base: i64) -> Result<()> {
@@ -80,30 +90,41 @@ impl PartitionLog {
         self.sync()?;
         let side = self.writer_side()?;
         let (control, writer) = (&side.control, &side.writer);
-        let (mut guard, taken) = writer.take(control.append_word(), self.folder(), "append")?;
-        let appender = writer.appender.get(&mut guard);
-        if taken != crate::sys::word::Taken::Free {
-            super::takeover::take_over(writer, appender, control, self.folder(), self.config())?;
+        let end =
+            writer.in_append(control, self.folder(), self.config(), |_| self.trim_active(side, control, writer))?;
+        self.finish_close(side, end)
+    }
+
+    /// Cuts the active segment's files to what they hold, and syncs them.
+    fn trim_active(&self, side: &WriterSide, control: &ControlPage, writer: &Writer) -> Result<i64> {
+        if control.is_stopped() {
+            return Err(self.stopped());
         }
         let end = control.published_end();
-        let segment = writer.open_active(self.folder(), self.config())?;
-        let Some((_, tail)) = control.current_tail(end).filter(|(_, tail)| tail.base_offset == segment.base_offset())
-        else {
+        let segment = writer.open_active(control, self.folder(), self.config())?;
+        segment.learn_capacities()?;
+        let (_, state) = control.current_tail(end).ok_or_else(|| no_state(side, end))?;
+        let tail = match segment.base_offset() {
+            base if base == state.base_offset => state,
             // Rolled, and nothing published into the new segment.
-            segment.trim(0, 0, 0)?;
-            return self.finish_close(side, end);
+            base if base == end => TailState::empty(end, clock::now_ms(), state.leader_epoch),
+            _ => return Err(no_state(side, end)),
         };
         let grow = writer.take_grow(control, self.folder(), self.config())?;
         control.set_next_ready(0);
-        control.set_prepared(segment.base_offset(), tail.position);
         let mut last = tail;
         let entries = NewEntries { offset: None, time: last.take_time_entry() };
+        segment.ensure_entries(tail.offset_entries, tail.time_entries)?;
+        control.set_prepared(segment.base_offset(), tail.position);
         segment.put_entries(tail.offset_entries, tail.time_entries, &entries)?;
         segment.trim(last.position, last.offset_entries, last.time_entries)?;
-        segment.sync_log()?;
-        segment.sync_indexes()?;
+        if let Err(error) = segment.sync_log().and_then(|()| segment.sync_indexes()) {
+            let _ = writer.failure.set(error.to_string());
+            control.fail(libc::EIO);
+            return Err(error);
+        }
         drop(grow);
-        self.finish_close(side, end)
+        Ok(end)
     }
 
     fn finish_close(&self, side: &WriterSide, end: i64) -> Result<i64> {

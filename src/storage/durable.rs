@@ -1,19 +1,26 @@
 //! Durability: the one function that syncs, and group commit on top of it.
 //!
 //! One sync at a time per process and partition; it announces itself in the page before `fdatasync` and withdraws after the result was latched; `durable`
-//! moves only after the latch was read again. A failed sync is final. An announcement whose owner is dead may have eaten an error:
-//! the published bytes above `durable` are then rewritten in place and synced (PROTOCOL, *Durable*).
+//! moves only after the latch was read again. A failed sync is final. The kernel reports an error once per descriptor, so bytes are doubtful, and written again
+//! before they are synced, where somebody else may have had the report and never said so: an announcement whose owner is dead, or one that stood when this
+//! process opened its descriptor and still stands; and after a recovery in the same boot (PROTOCOL, *Durable*).
+//!
+//! What fails before the kernel was asked to write anything (no descriptor, no memory) is the caller's error and latches nothing.
 
+use std::sync::Arc;
 use std::sync::PoisonError;
+use std::sync::atomic::Ordering::SeqCst;
 use std::time::{Duration, Instant};
 
-use super::control::{ControlPage, FirstSync};
+use super::active::ActiveSegment;
+use super::control::{ControlPage, Counter, FirstSync};
 use super::names::SegmentFile;
 use super::partition::PartitionLog;
 use super::writer::{SyncState, Writer};
+use crate::broken::{self, Point, Rule};
 use crate::error::{Error, Result};
 use crate::sys::futex::{self, Wake};
-use crate::sys::word::{self, Owner};
+use crate::sys::word::{self, Owner, WordGuard};
 use crate::sys::{Access, Dir, File};
 
 /// A wait is never longer at once: who dies wakes nobody.
@@ -47,10 +54,7 @@ pub(super) fn wait(
         }
         let published = control.published_end() > offset;
         if published && let Some(word) = word::try_lock(control.sync_word(), writer.me) {
-            let synced = if control.durable_end() > offset { Ok(()) } else { sync(log, writer, control) };
-            drop(word);
-            control.wake_durable();
-            synced?;
+            lead(log, writer, control, offset, Some(word))?;
             continue;
         }
         let left = timeout.map(|timeout| timeout.saturating_sub(begun.elapsed()));
@@ -64,9 +68,10 @@ pub(super) fn wait(
             Wake::TimedOut if left.is_none_or(|left| left > SLICE) => {
                 writer.member.check_fork()?;
                 if published {
-                    // The word only saves double work: its owner may be dead or stopped.
-                    sync(log, writer, control)?;
-                    control.wake_durable();
+                    // The word only saves double work: a dead owner loses it, and behind one that is stopped one goes on without it.
+                    let dead = |owner: Owner| writer.member.is_dead(owner);
+                    let word = word::lock(control.sync_word(), writer.me, Duration::ZERO, &dead);
+                    lead(log, writer, control, offset, word.ok().map(|(word, _)| word))?;
                 }
             }
             _ => {}
@@ -74,10 +79,24 @@ pub(super) fn wait(
     }
 }
 
+/// Syncs for everybody who waits, frees the word, and wakes them.
+fn lead(
+    log: &PartitionLog,
+    writer: &Writer,
+    control: &ControlPage,
+    offset: i64,
+    word: Option<WordGuard<'_>>,
+) -> Result<()> {
+    let synced = if control.durable_end() > offset { Ok(()) } else { sync(log, writer, control) };
+    drop(word);
+    control.wake_durable();
+    synced
+}
+
 fn sleep(control: &ControlPage, offset: i64, slice: Duration) -> Wake {
     let published = control.published_end() > offset;
     let word = control.arm_durable();
-    let syncer_is_gone = published && control.sync_word().load(std::sync::atomic::Ordering::SeqCst) == 0;
+    let syncer_is_gone = published && control.sync_word().load(SeqCst) == 0;
     if control.durable_end() > offset || control.is_stopped() || syncer_is_gone {
         return Wake::Woken;
     }
@@ -88,43 +107,68 @@ fn sleep(control: &ControlPage, offset: i64, slice: Duration) -> Wake {
     futex::wait(word, 1, Some(slice))
 }
 
+/// One segment of a sync, opened before anything is announced.
+struct Step {
+    base_offset: i64,
+    /// Where durable is, once the segment is synced.
+    end_offset: i64,
+    /// Published bytes at that offset; `None` where the page did not say.
+    published: Option<u64>,
+    source: Source,
+    /// Announcements that stood when the descriptor was opened.
+    beside: Vec<Owner>,
+}
+
+enum Source {
+    /// Open since before this process stored into it.
+    Held(Arc<ActiveSegment>),
+    /// This process stored nothing into it that is not durable.
+    Opened(File),
+}
+
+impl Source {
+    fn file(&self) -> &File {
+        match self {
+            Self::Held(segment) => segment.log_file(),
+            Self::Opened(file) => file,
+        }
+    }
+}
+
 /// Makes everything durable that is published when it begins, oldest segment first, moving `durable` after each.
 pub(super) fn sync(log: &PartitionLog, writer: &Writer, control: &ControlPage) -> Result<()> {
     let mut state = writer.sync.lock().unwrap_or_else(PoisonError::into_inner);
     if control.is_stopped() {
         return Err(log.stopped());
     }
-    let end = control.published_end();
-    if control.durable_end() >= end {
+    if control.durable_end() >= control.published_end() {
         return Ok(());
     }
-    control.announce(writer.me);
-    let dead = dead_announcements(writer, control);
-    let result = sync_segments(
-        log,
-        writer,
-        control,
-        &mut state,
-        end,
-        if dead.is_empty() { Pages::Known } else { Pages::Doubtful },
-    );
-    if let Err(error) = &result {
-        let _ = writer.failure.set(error.to_string());
-        control.fail(errno_of(error));
-    } else {
-        for owner in dead {
-            let word = control.announcement(owner.slot());
-            let _ = word.compare_exchange(
-                owner.bits(),
-                0,
-                std::sync::atomic::Ordering::SeqCst,
-                std::sync::atomic::Ordering::SeqCst,
-            );
-        }
-        control.rewritten();
-        writer.let_go_below(control.durable_end());
+    let steps = plan(log, writer, control, &mut state)?;
+    // Who had this slot before may have died with an announcement.
+    let mut dead = Vec::new();
+    if !broken::is(Rule::Announcement) {
+        dead.extend(control.announce(writer.me).filter(|before| *before != writer.me));
     }
-    control.withdraw(writer.me);
+    broken::pass(Point::SyncAnnounced);
+    dead.extend(standing(control, writer.me).into_iter().filter(|owner| writer.member.is_dead(*owner)));
+    let result = name_durably(log, &mut state).and_then(|()| carry_out(log, control, &steps, &dead));
+    match &result {
+        Ok(()) => {
+            for owner in dead {
+                let _ = control.announcement(owner.slot()).compare_exchange(owner.bits(), 0, SeqCst, SeqCst);
+            }
+            control.rewritten();
+            writer.let_go_below(control.durable_end());
+        }
+        Err(error) => {
+            let _ = writer.failure.set(error.to_string());
+            control.fail(errno_of(error));
+        }
+    }
+    if !broken::is(Rule::Announcement) {
+        control.withdraw(writer.me);
+    }
     result
 }
 
@@ -135,59 +179,103 @@ fn errno_of(error: &Error) -> i32 {
     }
 }
 
-/// Announcements of owners that died before they could latch what they were told.
-fn dead_announcements(writer: &Writer, control: &ControlPage) -> Vec<Owner> {
-    let owners = (0..=u8::MAX)
-        .filter_map(|slot| Owner::from_word(control.announcement(slot).load(std::sync::atomic::Ordering::Acquire)));
-    owners
-        .filter(|owner| *owner != writer.me && (owner.slot() == writer.me.slot() || writer.member.is_dead(*owner)))
-        .collect()
+/// Announcements of others, dead or alive.
+pub(super) fn standing(control: &ControlPage, me: Owner) -> Vec<Owner> {
+    let owners = (0..=u8::MAX).filter_map(|slot| Owner::from_word(control.announcement(slot).load(SeqCst)));
+    owners.filter(|owner| *owner != me).collect()
 }
 
-fn sync_segments(
-    log: &PartitionLog,
-    writer: &Writer,
-    control: &ControlPage,
-    state: &mut SyncState,
-    end: i64,
-    pages: Pages,
-) -> Result<()> {
-    let pages = if control.first_sync() == FirstSync::Rewrite { Pages::Doubtful } else { pages };
-    // Read after `end`: a segment that holds bytes below it was announced by its generation before.
+/// Which segments are to be synced, and through which descriptors. Nothing is latched where one cannot be had.
+fn plan(log: &PartitionLog, writer: &Writer, control: &ControlPage, state: &mut SyncState) -> Result<Vec<Step>> {
+    // A segment that holds bytes below this end was announced by its generation before.
+    let extent = control.active_extent();
+    let end = extent.map_or_else(|| control.published_end(), |(_, _, end)| end);
     let generation = control.roll_generation();
-    if state.generation != Some(generation) {
-        state.generation = None;
+    if state.listed != Some(generation) {
+        state.listed = None;
         state.bases = bases(log.folder())?;
-        // The names are durable before anything under them is said to be.
-        log.folder().sync()?;
-        state.generation = Some(generation);
+        state.listed = Some(generation);
     }
     let durable = control.durable_end();
     let first = state.bases.partition_point(|base| *base <= durable).saturating_sub(1);
-    for (index, base) in state.bases.iter().enumerate().skip(first) {
-        if *base >= end {
-            break;
-        }
-        let last = state.bases.get(index + 1).copied().unwrap_or(i64::MAX).min(end);
-        sync_segment(log, writer, control, *base, pages)?;
-        if control.failed() != 0 {
-            return Err(log.stopped());
-        }
-        control.advance_durable(last);
+    let mut steps = Vec::new();
+    for (index, &base_offset) in state.bases.iter().enumerate().skip(first).take_while(|(_, base)| **base < end) {
+        let held = writer.held().iter().find(|held| held.base_offset() == base_offset).cloned();
+        let (source, beside) = match held {
+            Some(segment) => {
+                let beside = segment.opened_beside();
+                (Source::Held(segment), beside)
+            }
+            None => {
+                let file = log.folder().open_file(&SegmentFile::Log.name(base_offset), Access::ReadWrite)?;
+                (Source::Opened(file), standing(control, writer.me))
+            }
+        };
+        let published = match extent {
+            Some((active, position, _)) if active == base_offset => Some(position),
+            Some(_) => Some(source.file().len()?),
+            None => None,
+        };
+        let end_offset = state.bases.get(index + 1).copied().unwrap_or(i64::MAX).min(end);
+        steps.push(Step { base_offset, end_offset, published, source, beside });
+    }
+    Ok(steps)
+}
+
+/// The names are durable before anything under them is said to be.
+fn name_durably(log: &PartitionLog, state: &mut SyncState) -> Result<()> {
+    if state.named != state.listed && !broken::is(Rule::DirectorySync) {
+        log.folder().sync()?;
+        state.named = state.listed;
     }
     Ok(())
 }
 
-/// Syncs one segment through the descriptor that this process stored through, if it did.
-fn sync_segment(log: &PartitionLog, writer: &Writer, control: &ControlPage, base: i64, pages: Pages) -> Result<()> {
-    let held = writer.held().iter().find(|held| held.base_offset() == base).cloned();
-    let opened = match &held {
-        Some(_) => None,
-        None => Some(log.folder().open_file(&SegmentFile::Log.name(base), Access::ReadWrite)?),
-    };
-    let Some(file) = held.as_ref().map(|held| held.log_file()).or(opened.as_ref()) else { return Ok(()) };
-    if pages == Pages::Doubtful {
-        rewrite_in_place(file, published_bytes(control, base, file)?)?;
+fn carry_out(log: &PartitionLog, control: &ControlPage, steps: &[Step], dead: &[Owner]) -> Result<()> {
+    let doubtful = control.first_sync() == FirstSync::Rewrite || !dead.is_empty();
+    for step in steps {
+        let still = |owner: &Owner| control.announcement(owner.slot()).load(SeqCst) == owner.bits();
+        let beside = step.beside.iter().any(still);
+        let pages = if doubtful || beside { Pages::Doubtful } else { Pages::Known };
+        sync_segment(control, step, pages)?;
+        broken::pass(Point::SyncReturned);
+        if control.failed() != 0 && !broken::is(Rule::LatchIsReadAgain) {
+            return Err(log.stopped());
+        }
+        if let Source::Held(segment) = &step.source {
+            segment.forget_beside(&step.beside);
+        }
+        if !broken::is(Rule::DurableMovesBySegment) {
+            move_durable(control, step);
+        }
+        broken::pass(Point::SyncMoved);
+    }
+    if broken::is(Rule::DurableMovesBySegment) {
+        steps.iter().for_each(|step| move_durable(control, step));
+    }
+    Ok(())
+}
+
+fn move_durable(control: &ControlPage, step: &Step) {
+    if let Some(position) = step.published {
+        control.set_durable_place(step.base_offset, position);
+    }
+    control.advance_durable(step.end_offset);
+}
+
+fn sync_segment(control: &ControlPage, step: &Step, pages: Pages) -> Result<()> {
+    let file = step.source.file();
+    if pages == Pages::Doubtful && !broken::is(Rule::RewriteBeforeSync) {
+        let from = control.durable_place(step.base_offset).unwrap_or(0);
+        let to = match step.published {
+            Some(position) => position,
+            None => published_bytes(control, step.base_offset, file)?,
+        };
+        rewrite_in_place(file, from, to)?;
+        control.count(Counter::Rewrites);
+    }
+    if broken::struck(Point::SyncFails) {
+        return Err(Error::io("fdatasync", file.path(), std::io::Error::from_raw_os_error(libc::EIO)));
     }
     file.sync_data()
 }
@@ -209,11 +297,11 @@ fn published_bytes(control: &ControlPage, base: i64, file: &File) -> Result<u64>
 }
 
 /// Writes the same bytes again, so that the kernel knows them for dirty. A published byte never changes, so readers see nothing.
-fn rewrite_in_place(file: &File, len: u64) -> Result<()> {
-    let mut buffer = vec![0; REWRITE_BYTES.min(len as usize)];
-    let mut position = 0;
-    while position < len {
-        let wanted = buffer.len().min((len - position) as usize);
+fn rewrite_in_place(file: &File, from: u64, to: u64) -> Result<()> {
+    let mut buffer = vec![0; REWRITE_BYTES.min(to.saturating_sub(from) as usize)];
+    let mut position = from;
+    while position < to {
+        let wanted = buffer.len().min((to - position) as usize);
         let read = file.read_at(&mut buffer[..wanted], position)?;
         if read == 0 {
             break;

@@ -3,17 +3,22 @@
 //! Space is reserved in large steps without changing the size, so that the size never runs ahead of what was zeroed; zeroes go in pieces of
 //! at most 1 MiB (`pwrite`, then populate: an error code instead of a signal). A full disk is met here, and fails one append.
 
+use std::time::{Duration, Instant};
+
 use super::active::INDEX_STEP;
 use super::config::LogConfig;
 use super::control::{ControlPage, Counter};
 use super::names::NEXT;
 use super::writer::{Grower, Writer};
+use crate::broken::{self, Point};
 use crate::error::{Error, Result};
-use crate::sys::{Dir, word};
+use crate::sys::Dir;
 
 const PIECE_MIN: u64 = 16 << 10;
 const PIECE_MAX: u64 = 1 << 20;
 const RESERVE_STEP: u64 = 16 << 20;
+/// How long a full disk is left alone by growth ahead of need.
+const FULL_PAUSE: Duration = Duration::from_millis(100);
 
 /// Bytes to prepare at once at `position`: small at first, so that an empty partition costs little.
 #[must_use]
@@ -32,7 +37,7 @@ pub fn is_due(position: u64, prepared_end: u64) -> bool {
 /// Grows until `needed` bytes are prepared: an append that found no room, inside the append word.
 pub fn grow_to(writer: &Writer, control: &ControlPage, folder: &Dir, config: &LogConfig, needed: u64) -> Result<()> {
     let mut guard = writer.take_grow(control, folder, config)?;
-    let grower = writer.grower.get(&mut guard);
+    let grower = writer.grower_of(&mut guard);
     writer.refresh_grower(grower, control, folder, config)?;
     while control.prepared_end() < needed {
         grow_piece(grower, control, config)?;
@@ -55,16 +60,26 @@ pub fn grow_ahead(
     if !wants_piece && !wants_next() {
         return Ok(false);
     }
-    let Some(mut guard) = word::try_lock(control.grow_word(), writer.me) else { return Ok(false) };
-    let grower = writer.grower.get(&mut guard);
+    let Some(mut guard) = writer.try_grow(control) else { return Ok(false) };
+    let grower = writer.grower_of(&mut guard);
     writer.refresh_grower(grower, control, folder, config)?;
-    if control.prepared_end() < limit {
-        grow_piece(grower, control, config)?;
-        write_back(grower, position);
-    } else if wants_next() {
-        prepare_next(control, folder, config)?;
+    // A panic in the middle of a roll: its thread holds the append word, and is about to mend.
+    if grower.segment.as_ref().is_some_and(|segment| segment.base_offset() != control.prepared_base()) {
+        return Ok(false);
     }
-    Ok(true)
+    // A failed try costs milliseconds on a full disk, and no append needs the room yet.
+    if grower.full_since.is_some_and(|since| since.elapsed() < FULL_PAUSE) {
+        return Ok(false);
+    }
+    let grown = if control.prepared_end() < limit {
+        grow_piece(grower, control, config).map(|()| write_back(grower, position))
+    } else if wants_next() {
+        prepare_next(control, folder, config)
+    } else {
+        Ok(())
+    };
+    grower.full_since = matches!(grown, Err(Error::DiskFull { .. })).then(Instant::now);
+    grown.map(|()| true)
 }
 
 fn grow_piece(grower: &mut Grower, control: &ControlPage, config: &LogConfig) -> Result<()> {
@@ -81,7 +96,9 @@ fn grow_piece(grower: &mut Grower, control: &ControlPage, config: &LogConfig) ->
         return Err(error);
     }
     segment.populate(from, to)?;
+    broken::pass(Point::GrowZeroed);
     control.set_prepared(segment.base_offset(), to);
+    broken::pass(Point::GrowMoved);
     control.count(Counter::Growths);
     Ok(())
 }
@@ -127,10 +144,12 @@ pub fn prepare_next(control: &ControlPage, folder: &Dir, config: &LogConfig) -> 
             file.zero(0..len)
         });
         if let Err(error) = made {
-            folder.unlink(name)?;
+            // A disk that is full gets all of it back.
+            NEXT.iter().try_for_each(|name| folder.unlink(name).map(drop))?;
             return Err(error);
         }
     }
+    broken::pass(Point::NextMade);
     control.set_next_ready(1);
     Ok(())
 }

@@ -7,18 +7,26 @@ use std::sync::{Arc, Mutex};
 
 use serde_json::{Value, json};
 
+use super::checkpoint;
 use super::config::LogConfig;
 use super::control::{ControlPage, FirstSync};
+use super::durable::bases;
 use super::names::{CONTROL, SegmentFile};
 use super::partition::{PartitionLog, Side, WriterSide};
 use super::producers::ProducerState;
 use super::recovery::{Company, Inspected, Recovered, Shutdown, inspect, recover};
-use super::session::{Gate, Membership};
+use super::session::{CLEAN_MARKER, Gate, Membership};
 use super::slots::Beginning;
 use super::tail::TailState;
 use super::writer::Writer;
+use crate::broken::{self, Point, Rule};
 use crate::error::{Error, Result};
-use crate::sys::{Access, Dir, SharedPage};
+use crate::sys::{Access, Dir, SharedPage, fork};
+
+/// A recovery that reads more than this lets go of the gate, so that others need not wait for it.
+const SCAN_UNDER_GATE_MAX: u64 = 256 << 20;
+/// How often files are looked at again that a writer changed meanwhile.
+const READ_ATTEMPTS: usize = 16;
 
 /// What the top of the directory says about a partition.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -71,7 +79,7 @@ pub fn open_for_writing(
     let folder = place.open_folder(member.root())?;
     let gate = member.gate()?;
     let control = open_page(&folder, &gate)?;
-    if control.session()? == Some(session) {
+    if control.session()? == Some(session) || broken::is(Rule::SessionOfPage) && control.session()?.is_some() {
         control.check_version()?;
     } else {
         // Nobody of this session uses the partition yet: who does has passed the gate and left its session here.
@@ -114,9 +122,9 @@ fn open_page(folder: &Dir, gate: &Gate<'_>) -> Result<ControlPage> {
     {
         return ControlPage::map(file, Access::ReadWrite);
     }
-    if !gate.alone_among_writers()? && folder.stat(CONTROL)?.is_none() {
+    if !gate.alone_among_writers()? {
         // Made by the first writer of the session for every folder that was there, and by who creates a topic.
-        let reason = "missing though other writers are alive: it was removed under them".to_owned();
+        let reason = "missing or cut though other writers are alive: it was removed under them".to_owned();
         return Err(Error::Version { path: folder.path().join(CONTROL), reason });
     }
     create_page(folder)
@@ -141,35 +149,49 @@ fn recover_partition(
     report: &mut Vec<Value>,
 ) -> Result<Option<String>> {
     let (slots, _) = member.seat()?;
-    let company = if gate.alone_in_directory()? { Company::Alone } else { Company::Readers };
-    let (word, _) = writer.take(control.append_word(), folder, "append")?;
-    if control.is_recovered() {
-        return Ok(None);
-    }
-    // With company the gate is let go: others may open while this takes its time.
-    let _gate = match company {
-        Company::Alone => Some(gate),
-        Company::Readers => {
-            drop(gate);
-            None
-        }
-    };
     let shutdown = shutdown_of(slots.beginning(), place);
-    let recovered = recover(folder, place.topic, place.config, shutdown, company, place.checkpointed.log_start)?;
-    for finding in &recovered.report {
-        report.push(json!({ "topic": place.topic, "partition": place.partition, "finding": finding }));
+    // In place only where nobody else has the files mapped, nor can come to; for long the gate is not kept from others, and then files are swapped in by rename.
+    let short = bytes_to_scan(folder, shutdown)? <= SCAN_UNDER_GATE_MAX;
+    let company = if short && gate.alone_in_directory()? { Company::Alone } else { Company::Readers };
+    let gate = (company == Company::Alone).then_some(gate);
+    writer.in_append(control, folder, place.config, |_| {
+        // Who held the word until now may have recovered it.
+        if control.is_recovered() {
+            return Ok(None);
+        }
+        if control.is_deleted() {
+            return Err(place.unknown());
+        }
+        broken::pass(Point::RecoveryBegun);
+        let recovered = recover(folder, place.topic, place.config, shutdown, company, place.checkpointed.log_start)?;
+        drop(gate);
+        broken::pass(Point::RecoveryDone);
+        for finding in &recovered.report {
+            report.push(json!({ "topic": place.topic, "partition": place.partition, "finding": finding }));
+        }
+        if recovered.read_only.is_none() {
+            let first_sync =
+                if shutdown != Shutdown::Clean && slots.same_boot() { FirstSync::Rewrite } else { FirstSync::Plain };
+            let durable = match shutdown {
+                Shutdown::Clean => recovered.tail.end_offset,
+                Shutdown::Unclean { recovery_point } => recovery_point.clamp(0, recovered.tail.end_offset),
+            };
+            fill_page(control, &recovered, durable, place.checkpointed.recovery_point.min(durable), first_sync);
+        }
+        Ok(recovered.read_only)
+    })
+}
+
+/// About how many bytes a recovery reads.
+fn bytes_to_scan(folder: &Dir, shutdown: Shutdown) -> Result<u64> {
+    let Shutdown::Unclean { recovery_point } = shutdown else { return Ok(0) };
+    let bases = bases(folder)?;
+    let first = bases.partition_point(|base| *base <= recovery_point).saturating_sub(1);
+    let mut bytes = 0;
+    for base in bases.iter().skip(first) {
+        bytes += folder.stat(&SegmentFile::Log.name(*base))?.map_or(0, |stat| stat.len);
     }
-    if recovered.read_only.is_none() {
-        let first_sync =
-            if shutdown != Shutdown::Clean && slots.same_boot() { FirstSync::Rewrite } else { FirstSync::Plain };
-        let durable = match shutdown {
-            Shutdown::Clean => recovered.tail.end_offset,
-            Shutdown::Unclean { recovery_point } => recovery_point.clamp(0, recovered.tail.end_offset),
-        };
-        fill_page(control, &recovered, durable, place.checkpointed.recovery_point.min(durable), first_sync);
-    }
-    drop(word);
-    Ok(recovered.read_only)
+    Ok(bytes)
 }
 
 fn fill_page(control: &ControlPage, recovered: &Recovered, durable: i64, recovery_point: i64, first_sync: FirstSync) {
@@ -213,25 +235,75 @@ fn newest_snapshot(folder: &Dir, end: i64) -> Result<Vec<u8>> {
 pub fn open_for_reading(
     member: &Arc<Membership>,
     place: &Place<'_>,
-    beginning: Beginning,
     report: &mut Vec<Value>,
 ) -> Result<Arc<PartitionLog>> {
     let folder = place.open_folder(member.root())?;
-    if let Some(session) = member.live_session()?
-        && let Some(file) = folder.open_file_if_there(CONTROL, Access::Read)?
-        && file.len()? >= SharedPage::BYTES as u64
-    {
-        let control = ControlPage::map(file, Access::Read)?;
-        if control.session()? == Some(session) && control.is_recovered() {
-            control.check_version()?;
-            let side = Side::Live { control, member: Arc::clone(member) };
+    for _ in 0..READ_ATTEMPTS {
+        let before = (member.live_session()?, member.last_session()?);
+        if let (Some(session), _) = before
+            && let Some(control) = live_page(&folder, session)?
+        {
+            let side = Side::Live { control, member: Arc::clone(member), session };
+            return Ok(PartitionLog::assemble(place.topic, place.partition, folder, place.config.clone(), side));
+        }
+        // The marker is about files that nobody has written since: a session that is alive has removed it.
+        let clean = member.root().stat(CLEAN_MARKER)?.is_some();
+        let beginning = if clean { Beginning::Clean } else { Beginning::Unclean };
+        let inspected = inspect(&folder, place.config, shutdown_of(beginning, place), place.checkpointed.log_start)?;
+        // Files that a writer took up meanwhile were looked at while they changed.
+        let after = (member.live_session()?, member.last_session()?);
+        let taken_up = match after.0 {
+            Some(session) => live_page(&folder, session)?.is_some(),
+            None => false,
+        };
+        if before == after && !taken_up {
+            report_findings(place, &inspected, report);
+            let reason = "the directory was opened for reading".to_owned();
+            let side = Side::Fixed {
+                inspected,
+                reason,
+                fork_generation: fork::generation(),
+                reader: Some((Arc::clone(member), after.1)),
+            };
             return Ok(PartitionLog::assemble(place.topic, place.partition, folder, place.config.clone(), side));
         }
     }
-    let inspected = inspect(&folder, place.config, shutdown_of(beginning, place), place.checkpointed.log_start)?;
-    report_findings(place, &inspected, report);
-    let reason = "the directory was opened for reading";
-    Ok(PartitionLog::open_fixed(folder, place.topic, place.partition, place.config.clone(), inspected, reason))
+    Err(Error::Busy {
+        what: "partition",
+        reason: format!("{}: sessions begin and end faster than it can be looked at", folder.path().display()),
+    })
+}
+
+/// The control page, where the partition is recovered in `session`.
+pub(super) fn live_page(folder: &Dir, session: [u64; 2]) -> Result<Option<ControlPage>> {
+    let Some(file) = folder.open_file_if_there(CONTROL, Access::Read)? else { return Ok(None) };
+    if file.len()? < SharedPage::BYTES as u64 {
+        return Ok(None);
+    }
+    let control = ControlPage::map(file, Access::Read)?;
+    if control.session()? != Some(session) || !control.is_recovered() {
+        return Ok(None);
+    }
+    control.check_version()?;
+    Ok(Some(control))
+}
+
+/// Opens a log anew in a process that only reads, after another session has begun.
+pub(super) fn reopen(log: &PartitionLog) -> Result<Arc<PartitionLog>> {
+    let Some(member) = log.reader_member() else { return Err(super::wait::stale(log)) };
+    let mut checkpointed = Checkpointed::default();
+    {
+        let _gate = member.gate_to_read()?;
+        let line = |name| -> Result<i64> {
+            let (entries, _) = checkpoint::read(member.root(), name)?;
+            let line = entries.iter().find(|line| line.topic == log.topic() && line.partition == log.partition());
+            Ok(line.map_or(0, |line| line.offset.max(0)))
+        };
+        checkpointed.recovery_point = line(checkpoint::RECOVERY_POINT)?;
+        checkpointed.log_start = line(checkpoint::LOG_START)?;
+    }
+    let place = Place { topic: log.topic(), partition: log.partition(), config: log.config(), checkpointed };
+    open_for_reading(member, &place, &mut Vec::new())
 }
 
 fn report_findings(place: &Place<'_>, inspected: &Inspected, report: &mut Vec<Value>) {
@@ -247,15 +319,17 @@ pub enum PageState {
     Used,
     /// Not touched in this session.
     Untouched,
+    /// Not there, or cut: somebody removed it, and nothing is known about the partition.
+    Missing,
 }
 
 /// Looks at a partition's page without opening the partition.
 pub fn page_state(member: &Membership, folder_name: &str) -> Result<PageState> {
     let (slots, _) = member.seat()?;
     let folder = member.root().open_dir(folder_name)?;
-    let Some(file) = folder.open_file_if_there(CONTROL, Access::ReadWrite)? else { return Ok(PageState::Untouched) };
+    let Some(file) = folder.open_file_if_there(CONTROL, Access::ReadWrite)? else { return Ok(PageState::Missing) };
     if file.len()? < SharedPage::BYTES as u64 {
-        return Ok(PageState::Untouched);
+        return Ok(PageState::Missing);
     }
     let control = ControlPage::map(file, Access::ReadWrite)?;
     let used = control.session()? == Some(slots.session()) && control.is_recovered() && !control.is_deleted();
@@ -285,6 +359,7 @@ pub fn mark_deleted(member: &Arc<Membership>, folder_name: &str) -> Result<()> {
         control.initialise(slots.session());
     }
     let writer = Writer::new(Arc::clone(member), &control)?;
+    // Nothing is mended: what a dead owner left goes with the files.
     let word = writer.take(control.append_word(), &folder, "append")?;
     control.set_deleted();
     drop(word);

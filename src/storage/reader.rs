@@ -6,7 +6,7 @@
 
 use std::os::fd::RawFd;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use super::config::{IsolationLevel, OnCorrupt, ReaderConfig};
 use super::control::PollBit;
@@ -66,13 +66,18 @@ pub struct Reader {
     /// The next record has this offset, or one above.
     offset: i64,
     /// Before the batch that holds `offset`, where `is_placed`; else of use only as a way to its segment.
-    cursor: Option<Cursor>,
+    cursor: Option<Box<Cursor>>,
     placed: Placed,
     list: Arc<SegmentList>,
     gatherer: Gatherer,
     wakeup: Arc<Wakeup>,
     watch: Option<Watch>,
+    /// When it was last asked whether another session has begun.
+    looked: Instant,
 }
+
+/// How often a reader that never sleeps asks for another session.
+const LOOK_INTERVAL: Duration = Duration::from_millis(10);
 
 /// Whether the cursor stands where the offset is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -99,6 +104,7 @@ impl Reader {
             gatherer: Gatherer::default(),
             wakeup,
             watch: None,
+            looked: Instant::now(),
         };
         reader.seek_start(start)?;
         Ok(reader)
@@ -108,7 +114,7 @@ impl Reader {
     ///
     /// On `Err` the position is as before.
     pub fn fetch(&mut self, max_bytes: usize, timeout: Option<Duration>) -> Result<Arc<View>> {
-        self.log.check()?;
+        self.check()?;
         self.wakeup.check()?;
         loop {
             let end = visible_end(&self.log, &self.config);
@@ -118,12 +124,42 @@ impl Reader {
                     Ok(None) => continue,
                     Err(error) => {
                         self.placed = Placed::No;
-                        return Err(error);
+                        // Bytes that another session changed under this look are no damage.
+                        if !matches!(self.log.check(), Err(Error::Version { .. })) {
+                            return Err(error);
+                        }
+                        self.check()?;
                     }
                 }
             }
             self.wait(timeout)?;
         }
+    }
+
+    /// Follows the log into another session, if one has begun.
+    #[inline]
+    fn check(&mut self) -> Result<()> {
+        match self.log.check() {
+            Err(Error::Version { .. }) if self.log.is_stale() => self.reopen(),
+            checked => checked,
+        }
+    }
+
+    /// Opens the log again, which other writers took up since. The place is found again by offset, if the log still has it.
+    #[cold]
+    fn reopen(&mut self) -> Result<()> {
+        let log = self.log.newest()?;
+        let list = lookup::newest_list(&log)?;
+        if let (Some(watch), Some(control)) = (&self.watch, log.control()) {
+            watch.follow(control.file(), control.path())?;
+        }
+        self.manner = Manner::new(&log, &self.config);
+        self.gatherer = Gatherer::default();
+        self.list = list;
+        self.cursor = None;
+        self.placed = Placed::No;
+        self.log = log;
+        in_range(&self.log, self.offset).map(drop)
     }
 
     /// The next view below `end`; `None` where there is nothing to show up to there, and the position is there now.
@@ -147,7 +183,7 @@ impl Reader {
                         self.keep(cursor);
                         return Ok(None);
                     }
-                    cursor = self.next_segment(cursor, offset)?;
+                    cursor = self.next_segment(&cursor, offset)?;
                     cursor.window.set_ahead(max_bytes);
                 }
                 Err(Error::Corrupt { .. }) if self.config.on_corrupt == OnCorrupt::Skip => {
@@ -170,7 +206,7 @@ impl Reader {
 
     /// Takes the cursor out, before the batch that holds `offset`. The end was loaded before.
     #[inline]
-    fn place(&mut self, offset: i64, end: i64) -> Result<Cursor> {
+    fn place(&mut self, offset: i64, end: i64) -> Result<Box<Cursor>> {
         if self.log.roll_generation() != self.list.generation() {
             self.follow()?;
         }
@@ -191,7 +227,7 @@ impl Reader {
 
     /// Puts the cursor back, which stands where the offset is.
     #[inline]
-    fn keep(&mut self, cursor: Cursor) {
+    fn keep(&mut self, cursor: Box<Cursor>) {
         self.cursor = Some(cursor);
         self.placed = Placed::Yes;
     }
@@ -207,7 +243,7 @@ impl Reader {
 
     /// Falls forward: the segment has nothing more, and the log goes on at `offset` or above.
     #[cold]
-    fn next_segment(&mut self, cursor: Cursor, offset: i64) -> Result<Cursor> {
+    fn next_segment(&mut self, cursor: &Cursor, offset: i64) -> Result<Box<Cursor>> {
         let list = &cursor.list;
         let offset_behind = list.next_base(cursor.at);
         if offset_behind != i64::MAX {
@@ -227,7 +263,20 @@ impl Reader {
         let (log, config) = (&self.log, &self.config);
         let visible = || visible_end(log, config);
         match wait_beyond(log, &self.wakeup, self.offset, timeout, visible) {
+            Err(Error::Version { .. }) if log.is_stale() => self.reopen(),
             Err(Error::TimedOut { what, waited_ms }) => {
+                // Who asks often enough never sleeps long enough to look.
+                if self.looked.elapsed() >= LOOK_INTERVAL {
+                    self.looked = Instant::now();
+                    if log.is_stale() {
+                        self.reopen()?;
+                        return if visible_end(&self.log, &self.config) > self.offset {
+                            Ok(())
+                        } else {
+                            Err(Error::TimedOut { what, waited_ms })
+                        };
+                    }
+                }
                 let Some(watch) = &self.watch else { return Err(Error::TimedOut { what, waited_ms }) };
                 arm(log, watch);
                 // What came before the arming does not make the descriptor readable.

@@ -3,6 +3,8 @@
 //! Order (PROTOCOL, *Roll*): under the append word take grow, have the next segment ready, clear its flag, final time entry, lower the prepared end, trim the
 //! old files, rename the indexes and then the log, bump the roll generation, release grow; only then is anything published into it.
 
+use std::sync::Arc;
+
 use super::active::ActiveSegment;
 use super::config::LogConfig;
 use super::control::{ControlPage, Counter};
@@ -11,6 +13,7 @@ use super::index::{offset_entries_max, time_entries_max};
 use super::names::{NEXT, SegmentFile};
 use super::tail::{NewEntries, TailState};
 use super::writer::{Appender, Writer};
+use crate::broken::{self, Point, Rule};
 use crate::error::Result;
 use crate::sys::{Dir, clock};
 
@@ -65,7 +68,8 @@ fn time_is_over(tail: &TailState, config: &LogConfig, max_timestamp: i64) -> boo
 
 /// Rolls: `tail` becomes the state of the new, empty segment.
 ///
-/// On `Err` before the trim nothing changed; after it the caller latches the failure, and a takeover finds its way from the folder.
+/// On `Err` nothing changed; behind the first step that cannot be taken back the error comes as `RollStep::Broken`, the caller latches the failure, and a
+/// takeover finds its way from the folder.
 pub fn roll(
     writer: &Writer,
     appender: &mut Appender,
@@ -76,32 +80,30 @@ pub fn roll(
 ) -> Result<RollStep> {
     let Some(old) = appender.segment.clone() else { return Ok(RollStep::Untouched) };
     let mut guard = writer.take_grow(control, folder, config)?;
-    if !control.next_ready() {
-        prepare_next(control, folder, config)?;
-    }
+    broken::pass(Point::RollTaken);
     let base_offset = tail.end_offset;
+    old.ensure_entries(tail.offset_entries, tail.time_entries)?;
+    let next = Arc::new(open_next(control, folder, config, base_offset)?);
+    let len = next.log_file().len()?;
     if let Err(error) = swap_in(&old, control, folder, tail, base_offset) {
         return Ok(RollStep::Broken(error));
     }
-    let opened = match writer.open_active(folder, config) {
-        Ok(opened) => opened,
-        Err(error) => return Ok(RollStep::Broken(error)),
-    };
-    let len = match opened.log_file().len() {
-        Ok(len) => len,
-        Err(error) => return Ok(RollStep::Broken(error)),
-    };
+    writer.hold(&next);
     control.set_prepared(base_offset, len);
+    broken::pass(Point::RollPrepared);
     let generation = control.bump_roll_generation();
+    broken::pass(Point::RollBumped);
     control.count(Counter::Rolls);
-    let grower = writer.grower.get(&mut guard);
-    grower.segment = Some(opened.clone());
+    let grower = writer.grower_of(&mut guard);
+    grower.segment = Some(Arc::clone(&next));
     grower.generation = Some(generation);
     grower.reserved_end = len;
     grower.written_back = 0;
-    appender.segment = Some(opened);
+    appender.segment = Some(next);
     appender.generation = Some(generation);
     *tail = TailState::empty(base_offset, clock::now_ms(), tail.leader_epoch);
+    drop(guard);
+    broken::pass(Point::RollDone);
     Ok(RollStep::Rolled)
 }
 
@@ -116,16 +118,39 @@ pub enum RollStep {
     Broken(crate::error::Error),
 }
 
+/// The prepared files, opened before anything is touched; made first where they are not ready, or not there any more.
+fn open_next(control: &ControlPage, folder: &Dir, config: &LogConfig, base_offset: i64) -> Result<ActiveSegment> {
+    if control.next_ready()
+        && let Ok(next) = ActiveSegment::open_next(folder, base_offset, config)
+    {
+        return Ok(next);
+    }
+    prepare_next(control, folder, config)?;
+    ActiveSegment::open_next(folder, base_offset, config)
+}
+
 fn swap_in(old: &ActiveSegment, control: &ControlPage, folder: &Dir, tail: &TailState, base_offset: i64) -> Result<()> {
     control.set_next_ready(0);
     let mut last = *tail;
     let time_entries = last.time_entries;
     let entries = NewEntries { offset: None, time: last.take_time_entry() };
     old.put_entries(last.offset_entries, time_entries, &entries)?;
+    broken::pass(Point::RollFlagCleared);
     control.set_prepared(old.base_offset(), tail.position);
-    old.trim(tail.position, last.offset_entries, last.time_entries)?;
-    for (name, kind) in NEXT.iter().zip([SegmentFile::Log, SegmentFile::Index, SegmentFile::TimeIndex]).rev() {
-        folder.rename(name, &kind.name(base_offset))?;
+    broken::pass(Point::RollLowered);
+    if !broken::is(Rule::RollTrims) {
+        old.trim(tail.position, last.offset_entries, last.time_entries)?;
+    }
+    broken::pass(Point::RollTrimmed);
+    let steps = [
+        (SegmentFile::TimeIndex, Point::RollTimeIndexNamed),
+        (SegmentFile::Index, Point::RollIndexesNamed),
+        (SegmentFile::Log, Point::RollNamed),
+    ];
+    // The log last: its name is what makes a segment.
+    for (prepared, (kind, point)) in NEXT.iter().rev().zip(steps) {
+        folder.rename(prepared, &kind.name(base_offset))?;
+        broken::pass(point);
     }
     Ok(())
 }

@@ -4,11 +4,12 @@
 //! byte exclusively. The gate is held only inside `Gate`. A descriptor that was locked is the file that stands at its path, or the opening
 //! starts over (an unlinked lock file would give two locks on one log).
 
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
-use super::slots::{Beginning, SLOT_COUNT, SlotPage};
+use super::slots::{Beginning, SLOT_COUNT, SLOTS, SlotPage};
+use crate::broken::{self, Point};
 use crate::error::{Error, Result};
 use crate::sys::word::Owner;
 use crate::sys::{Access, Dir, File, fork, lock};
@@ -21,6 +22,8 @@ pub const CLEAN_MARKER: &str = ".kafka_cleanshutdown";
 const BROKER_BYTE: u64 = 0;
 const GATE_BYTE: u64 = 1;
 const WRITERS_BYTE: u64 = 2;
+/// None of us ever locks it.
+const BYTE_OF_NOBODY: u64 = 1 << 20;
 /// How long byte 0 may be held by one of us, testing whether it is alone, before its holder must be a broker.
 const BROKER_PATIENCE: Duration = Duration::from_millis(100);
 
@@ -28,9 +31,11 @@ const BROKER_PATIENCE: Duration = Duration::from_millis(100);
 #[derive(Debug)]
 pub struct Membership {
     root: Dir,
-    lock_file: Option<LockFile>,
+    /// Empty in a reader that found no lock file; filled when one is there later.
+    lock_file: OnceLock<LockFile>,
     writer: Option<WriterSeat>,
-    reader_slots: Option<SlotPage>,
+    /// The slot page as a reader last found it.
+    seen_slots: Mutex<Option<SlotPage>>,
     gate: Mutex<()>,
     lock_timeout: Duration,
     fork_generation: u32,
@@ -56,7 +61,7 @@ impl std::ops::Deref for LockFile {
     }
 }
 
-/// The gate, held exclusively by this process and thread.
+/// The gate, held by this process and thread: exclusively by a writer, shared by a reader.
 #[derive(Debug)]
 pub struct Gate<'a> {
     member: &'a Membership,
@@ -65,7 +70,7 @@ pub struct Gate<'a> {
 
 impl Drop for Gate<'_> {
     fn drop(&mut self) {
-        if let Some(file) = &self.member.lock_file {
+        if let Some(file) = self.member.lock_file.get() {
             // The byte goes with the descriptor at the latest.
             let _ = lock::unlock(file, GATE_BYTE);
         }
@@ -73,19 +78,19 @@ impl Drop for Gate<'_> {
 }
 
 impl Membership {
-    /// Joins a directory as a writer; whoever finds no other writer begins a session (the clean marker is removed first, durably) and runs
-    /// `at_begin`, still alone under the gate.
+    /// Joins a directory as a writer. Whoever finds no other writer runs `at_begin` and begins a session, alone under the gate; the clean marker is removed, durably,
+    /// as the last step, so that an opening that fails leaves the directory as clean as it was.
     pub fn join_writer(root: Dir, lock_timeout: Duration, at_begin: &dyn Fn(&Dir) -> Result<()>) -> Result<Self> {
         let dir = &root;
         let file = lock_checked(dir, lock_timeout, Entry::Writer)?;
         let alone = lock::try_exclusive(&file, WRITERS_BYTE)?;
+        let clean = alone && dir.stat(CLEAN_MARKER)?.is_some();
         let slots = if alone {
-            let slots = Self::begin(dir)?;
             at_begin(dir)?;
-            slots
+            SlotPage::begin_session(dir, if clean { Beginning::Clean } else { Beginning::Unclean })?
         } else {
             SlotPage::open(dir, Access::ReadWrite)?.ok_or_else(|| Error::Version {
-                path: dir.path().join(super::slots::SLOTS),
+                path: dir.path().join(SLOTS),
                 reason: "missing though a writer is alive: it was removed under it".to_owned(),
             })?
         };
@@ -100,72 +105,82 @@ impl Membership {
             what: "directory",
             reason: format!("{} has {SLOT_COUNT} writing processes already, the most it takes", dir.path().display()),
         })?;
-        let member = Self {
-            root,
-            lock_file: Some(file),
-            writer: Some(WriterSeat { slots, owner }),
-            reader_slots: None,
-            gate: Mutex::new(()),
-            lock_timeout,
-            fork_generation: fork::generation(),
-        };
-        member.leave_gate()?;
-        Ok(member)
-    }
-
-    fn begin(dir: &Dir) -> Result<SlotPage> {
-        let clean = dir.stat(CLEAN_MARKER)?.is_some();
-        let slots = SlotPage::begin_session(dir, if clean { Beginning::Clean } else { Beginning::Unclean })?;
+        broken::pass(Point::SessionBegun);
         if clean {
             dir.unlink(CLEAN_MARKER)?;
             dir.sync()?;
         }
-        Ok(slots)
+        lock::unlock(&file, GATE_BYTE)?;
+        Ok(Self::over(root, Some(file), Some(WriterSeat { slots, owner }), lock_timeout))
     }
 
     /// Joins as a reader that changes nothing: gate and byte 0 shared; where `.lock` is missing, no lock at all.
     pub fn join_reader(root: Dir, lock_timeout: Duration) -> Result<Self> {
-        let dir = &root;
-        let file = match dir.open_file_if_there(LOCK, Access::Read)? {
-            Some(_) => Some(lock_checked(dir, lock_timeout, Entry::Reader)?),
-            None => None,
-        };
-        let reader_slots = SlotPage::open(dir, Access::Read)?.filter(SlotPage::is_ours);
-        let member = Self {
-            root,
-            lock_file: file,
-            writer: None,
-            reader_slots,
-            gate: Mutex::new(()),
-            lock_timeout,
-            fork_generation: fork::generation(),
-        };
-        member.leave_gate()?;
+        let member = Self::over(root, None, None, lock_timeout);
+        drop(member.gate_to_read()?);
         Ok(member)
     }
 
-    fn leave_gate(&self) -> Result<()> {
-        self.lock_file.as_ref().map_or(Ok(()), |file| lock::unlock(file, GATE_BYTE))
+    fn over(root: Dir, file: Option<LockFile>, writer: Option<WriterSeat>, lock_timeout: Duration) -> Self {
+        let lock_file = OnceLock::new();
+        if let Some(file) = file {
+            let _ = lock_file.set(file);
+        }
+        Self {
+            root,
+            lock_file,
+            writer,
+            seen_slots: Mutex::default(),
+            gate: Mutex::new(()),
+            lock_timeout,
+            fork_generation: fork::generation(),
+        }
     }
 
     /// Takes the gate, waiting with bounded sleeps.
     pub fn gate(&self) -> Result<Gate<'_>> {
+        self.check_fork()?;
         let thread = self.gate.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(file) = &self.lock_file {
+        let file = self.lock_file.get();
+        if let Some(file) = file {
             wait_for(file, self.lock_timeout, "the gate of the directory", || lock::try_exclusive(file, GATE_BYTE))?;
         }
-        Ok(Gate { member: self, _thread: thread })
+        let gate = Gate { member: self, _thread: thread };
+        // Behind a lock file that is not the one at the path, others do as they like.
+        match file {
+            Some(file) if !is_at_path(&self.root, file)? => Err(Error::Version {
+                path: file.path().to_path_buf(),
+                reason: "the lock file was removed or replaced under this process".to_owned(),
+            }),
+            _ => Ok(gate),
+        }
     }
 
     /// Takes the gate if that needs no waiting.
     pub fn try_gate(&self) -> Result<Option<Gate<'_>>> {
         let Ok(thread) = self.gate.try_lock() else { return Ok(None) };
-        if let Some(file) = &self.lock_file
-            && !lock::try_exclusive(file, GATE_BYTE)?
-        {
+        let Some(file) = self.lock_file.get() else { return Ok(None) };
+        if !lock::try_exclusive(file, GATE_BYTE)? {
             return Ok(None);
         }
-        Ok(Some(Gate { member: self, _thread: thread }))
+        let gate = Gate { member: self, _thread: thread };
+        Ok(is_at_path(&self.root, file)?.then_some(gate))
+    }
+
+    /// Takes the gate shared, with byte 0 where this process has not got it yet. Without a lock file there is nothing to take.
+    pub fn gate_to_read(&self) -> Result<Gate<'_>> {
+        self.check_fork()?;
+        let thread = self.gate.lock().unwrap_or_else(PoisonError::into_inner);
+        match self.lock_file.get() {
+            Some(file) => {
+                wait_for(file, self.lock_timeout, "the gate of the directory", || lock::try_shared(file, GATE_BYTE))?;
+            }
+            None if self.root.stat(LOCK)?.is_some() => {
+                let _ = self.lock_file.set(lock_checked(&self.root, self.lock_timeout, Entry::Reader)?);
+            }
+            None => {}
+        }
+        Ok(Gate { member: self, _thread: thread })
     }
 
     /// The session and who this process is in it; `ReadOnly` for a reader.
@@ -184,10 +199,23 @@ impl Membership {
         if let Some(seat) = &self.writer {
             return Ok(Some(seat.slots.session()));
         }
-        match (&self.lock_file, &self.reader_slots) {
-            (Some(file), Some(slots)) if !lock::is_free(file, WRITERS_BYTE)? => Ok(Some(slots.session())),
+        match self.lock_file.get() {
+            Some(file) if !lock::is_free(file, WRITERS_BYTE)? => self.last_session(),
             _ => Ok(None),
         }
+    }
+
+    /// The session that the slot page names, alive or not.
+    pub fn last_session(&self) -> Result<Option<[u64; 2]>> {
+        if let Some(seat) = &self.writer {
+            return Ok(Some(seat.slots.session()));
+        }
+        let mut seen = self.seen_slots.lock().unwrap_or_else(PoisonError::into_inner);
+        let Some(stat) = self.root.stat(SLOTS)? else { return Ok(None) };
+        if !seen.as_ref().is_some_and(|slots| slots.identity().is_ok_and(|identity| identity == stat.identity)) {
+            *seen = SlotPage::open(&self.root, Access::Read)?;
+        }
+        Ok(seen.as_ref().filter(|slots| slots.is_ours()).map(SlotPage::session))
     }
 
     /// Whether an owner of a word has died.
@@ -196,12 +224,13 @@ impl Membership {
         self.writer.as_ref().is_some_and(|seat| seat.slots.is_dead(owner, seat.owner))
     }
 
-    /// Lets go of slot and bytes, once, before the descriptors are closed.
+    /// Lets go of slot and bytes, once, before the descriptors are closed. A writer does it while it holds the gate: who comes next must not take it for
+    /// company in a session that it has closed.
     pub fn leave(&self) -> Result<()> {
         if let Some(seat) = &self.writer {
             seat.slots.release(seat.owner)?;
         }
-        if let Some(file) = &self.lock_file {
+        if let Some(file) = self.lock_file.get() {
             lock::unlock(file, WRITERS_BYTE)?;
             lock::unlock(file, BROKER_BYTE)?;
         }
@@ -220,9 +249,16 @@ impl Membership {
         self.lock_timeout
     }
 
+    /// Whether this is a forked child, which has no part in it: neither locks nor pages.
+    #[must_use]
+    #[inline]
+    pub fn is_inherited(&self) -> bool {
+        fork::generation() != self.fork_generation
+    }
+
     /// Errors in a forked child.
     pub fn check_fork(&self) -> Result<()> {
-        if fork::generation() == self.fork_generation { Ok(()) } else { Err(Error::Forked) }
+        if self.is_inherited() { Err(Error::Forked) } else { Ok(()) }
     }
 }
 
@@ -234,7 +270,7 @@ impl Gate<'_> {
 
     /// Whether no other process has the directory open, reader or writer.
     pub fn alone(&self, byte: u64) -> Result<bool> {
-        let Some(file) = &self.member.lock_file else { return Ok(false) };
+        let Some(file) = self.member.lock_file.get() else { return Ok(false) };
         let alone = lock::try_exclusive(file, byte)?;
         if alone {
             lock::try_shared(file, byte)?;
@@ -263,22 +299,35 @@ fn lock_checked(dir: &Dir, timeout: Duration, entry: Entry) -> Result<LockFile> 
         };
         let file = LockFile { _released: fork::release_in_child(&file)?, file };
         // Byte 0 first: a broker locks the whole file, and waiting for the gate behind it would take for ever.
-        wait_for(&file, BROKER_PATIENCE, "byte 0", || lock::try_shared(&file, BROKER_BYTE)).map_err(
-            |error| match error {
-                Error::TimedOut { .. } => {
-                    Error::Locked { path: file.path().to_path_buf(), holder: "a Kafka broker".to_owned() }
-                }
-                other => other,
-            },
-        )?;
+        take_broker_byte(&file)?;
         wait_for(&file, timeout, "the gate of the directory", || match entry {
             Entry::Writer => lock::try_exclusive(&file, GATE_BYTE),
             Entry::Reader => lock::try_shared(&file, GATE_BYTE),
         })?;
-        if dir.stat(LOCK)?.map(|stat| stat.identity) == Some(file.identity()?) {
+        if is_at_path(dir, &file)? {
             return Ok(file);
         }
     }
+}
+
+/// Whether the file that is open is the one that stands at its path.
+fn is_at_path(dir: &Dir, file: &File) -> Result<bool> {
+    Ok(dir.stat(LOCK)?.map(|stat| stat.identity) == Some(file.identity()?))
+}
+
+/// Byte 0, shared. A broker holds the whole file, one of us that tests whether it is alone holds the one byte for a moment.
+fn take_broker_byte(file: &File) -> Result<()> {
+    let locked = || Error::Locked { path: file.path().to_path_buf(), holder: "a Kafka broker".to_owned() };
+    if lock::try_shared(file, BROKER_BYTE)? {
+        return Ok(());
+    }
+    if !lock::is_free(file, BYTE_OF_NOBODY)? {
+        return Err(locked());
+    }
+    wait_for(file, BROKER_PATIENCE, "byte 0", || lock::try_shared(file, BROKER_BYTE)).map_err(|error| match error {
+        Error::TimedOut { .. } => locked(),
+        other => other,
+    })
 }
 
 /// Polls with growing sleeps of at most 5 ms (`F_SETLKW` can report a deadlock that is none).

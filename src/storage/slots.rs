@@ -11,9 +11,10 @@
 
 use std::sync::atomic::Ordering::{Acquire, Relaxed, SeqCst};
 
+use crate::broken::{self, Rule};
 use crate::error::{Error, Result};
 use crate::sys::word::Owner;
-use crate::sys::{Access, Dir, File, SharedPage, filesystem, fork, lock, random};
+use crate::sys::{Access, Dir, File, Identity, SharedPage, filesystem, fork, lock, random};
 
 /// The file's name.
 pub const SLOTS: &str = "ckafka.slots";
@@ -73,21 +74,48 @@ impl SlotPage {
                 Self::over(file, Access::ReadWrite)?
             }
         };
+        slots.refuse_strangers()?;
+        let is_ours = slots.is_ours() && slots.version() == VERSION;
         let boot = halves(filesystem::boot_id());
-        let before = [slots.long(BOOT_AT), slots.long(BOOT_AT + 1)];
         // Without a page of ours nothing tells which kernel wrote the cached pages: then they are rewritten too.
-        let same_boot = !slots.is_ours() || before == boot;
+        let same_boot = !is_ours || [slots.long(BOOT_AT), slots.long(BOOT_AT + 1)] == boot;
+        if !is_ours {
+            slots.page.u64s().iter().for_each(|long| long.store(0, Relaxed));
+        }
         let session = halves(random::random_16()?);
         let flags =
             if beginning == Beginning::Clean { FLAG_CLEAN } else { 0 } | if same_boot { FLAG_SAME_BOOT } else { 0 };
         slots.page.u32s()[VERSION_AT].store(VERSION, Relaxed);
         slots.page.u32s()[FLAGS_AT].store(flags, Relaxed);
         for n in 0..2 {
-            slots.page.u64s()[SESSION_AT + n].store(session[n], Relaxed);
+            slots.page.u64s()[SESSION_AT + n].store(session[n], SeqCst);
             slots.page.u64s()[BOOT_AT + n].store(boot[n], Relaxed);
         }
         slots.page.u64s()[0].store(MAGIC, SeqCst);
         Ok(slots)
+    }
+
+    /// Refuses to begin beside writers that are alive: they hold the lock file that stood here before somebody removed it.
+    fn refuse_strangers(&self) -> Result<()> {
+        if broken::is(Rule::AloneMeansNoSlot) {
+            return Ok(());
+        }
+        for slot in 0..SLOT_COUNT {
+            if !lock::is_free(&self.file, u64::from(slot))? {
+                let holder = format!("the living writer in slot {slot}, whose lock file was removed under it");
+                return Err(Error::Locked { path: self.file.path().to_path_buf(), holder });
+            }
+        }
+        Ok(())
+    }
+
+    fn version(&self) -> u32 {
+        self.page.u32s()[VERSION_AT].load(Acquire)
+    }
+
+    /// Device and inode of the file.
+    pub fn identity(&self) -> Result<Identity> {
+        self.file.identity()
     }
 
     fn long(&self, n: usize) -> u64 {
@@ -103,7 +131,7 @@ impl SlotPage {
     /// Refuses to join a session of another layout version, or one that another kernel has under way.
     pub fn check_joinable(&self) -> Result<()> {
         let path = self.file.path().to_path_buf();
-        let version = self.page.u32s()[VERSION_AT].load(Acquire);
+        let version = self.version();
         if !self.is_ours() || version != VERSION {
             let reason = format!("slot page version {version} in use by a living writer, this library has {VERSION}");
             return Err(Error::Version { path, reason });
@@ -139,7 +167,10 @@ impl SlotPage {
         for slot in 0..SLOT_COUNT {
             if lock::try_exclusive(&self.file, u64::from(slot))? {
                 let generation = &self.page.u32s()[GENERATIONS_AT + slot as usize];
-                let next = Owner::next_generation(generation.load(Acquire));
+                let mut next = Owner::next_generation(generation.load(Acquire));
+                if broken::is(Rule::SlotGeneration) {
+                    next = generation.load(Acquire).max(1);
+                }
                 generation.store(next, SeqCst);
                 return Ok(Some(Owner::new(slot as u8, next)));
             }
@@ -156,6 +187,9 @@ impl SlotPage {
     #[must_use]
     pub fn is_dead(&self, owner: Owner, me: Owner) -> bool {
         let generation = self.page.u32s()[GENERATIONS_AT + usize::from(owner.slot())].load(Acquire);
+        if broken::is(Rule::DeathIsAsked) {
+            return false;
+        }
         if !owner.is_of_generation(generation) {
             return true;
         }

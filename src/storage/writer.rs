@@ -2,13 +2,19 @@
 //!
 //! Order of locks: gate, append, grow, sync; the in-process mutexes here are leaves, held for moments.
 
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
+use std::sync::atomic::Ordering::Relaxed;
+use std::sync::atomic::{AtomicU32, AtomicU64};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use super::active::ActiveSegment;
 use super::config::LogConfig;
 use super::control::{ControlPage, Counter};
+use super::durable;
 use super::names::SegmentFile;
 use super::session::Membership;
+use super::takeover::take_over;
+use crate::broken::{self, Rule};
 use crate::error::{Error, Result};
 use crate::sys::word::{self, Owner, Taken, WordCell, WordGuard};
 use crate::sys::{Dir, notify};
@@ -20,8 +26,34 @@ pub struct Appender {
     pub generation: Option<u64>,
     /// The active segment.
     pub segment: Option<Arc<ActiveSegment>>,
-    /// What this process appended.
-    pub counts: AppendCounts,
+}
+
+/// Counts of what this process appended: stored by who holds the append word, read by anybody.
+#[derive(Debug, Default)]
+pub struct Counts {
+    records: AtomicU64,
+    batches: AtomicU64,
+    bytes: AtomicU64,
+}
+
+impl Counts {
+    /// One more batch. Under the append word, so that plain stores do.
+    #[inline]
+    pub fn add(&self, records: u64, bytes: u64) {
+        for (count, more) in [(&self.records, records), (&self.batches, 1), (&self.bytes, bytes)] {
+            count.store(count.load(Relaxed) + more, Relaxed);
+        }
+    }
+
+    /// What was counted.
+    #[must_use]
+    pub fn read(&self) -> AppendCounts {
+        AppendCounts {
+            records: self.records.load(Relaxed),
+            batches: self.batches.load(Relaxed),
+            bytes: self.bytes.load(Relaxed),
+        }
+    }
 }
 
 /// What a process appended to a partition.
@@ -46,13 +78,17 @@ pub struct Grower {
     pub reserved_end: u64,
     /// Up to where write-back was started.
     pub written_back: u64,
+    /// When growth ahead of need last found the disk full.
+    pub full_since: Option<std::time::Instant>,
 }
 
 /// What the syncer of this process keeps.
 #[derive(Debug, Default)]
 pub struct SyncState {
-    /// Roll generation that `bases` is of; its folder was synced.
-    pub generation: Option<u64>,
+    /// Roll generation that `bases` is of.
+    pub listed: Option<u64>,
+    /// Roll generation as of which the folder was synced.
+    pub named: Option<u64>,
     /// Base offsets of the segments, in order.
     pub bases: Vec<i64>,
 }
@@ -65,9 +101,11 @@ pub struct Writer {
     /// Slot and generation.
     pub me: Owner,
     /// Guarded by the append word.
-    pub appender: WordCell<Appender>,
+    appender: WordCell<Appender>,
+    /// What this process appended.
+    pub counts: Counts,
     /// Guarded by the grow word.
-    pub grower: WordCell<Grower>,
+    grower: WordCell<Grower>,
     /// Held while this process syncs: one sync at a time, so that a failure is latched before anybody else can miss it.
     pub sync: Mutex<SyncState>,
     /// Text of the failure that this process met, for messages.
@@ -93,6 +131,7 @@ impl Writer {
         Ok(Self {
             me,
             appender: WordCell::new(control.append_word(), Appender::default()),
+            counts: Counts::default(),
             grower: WordCell::new(control.grow_word(), Grower::default()),
             sync: Mutex::default(),
             failure: OnceLock::new(),
@@ -103,14 +142,40 @@ impl Writer {
         })
     }
 
-    /// Takes a word, from the dead if need be.
+    /// Runs `work` under the append word, after mending what a dead owner left. A panic in it is mended before the word is free again.
+    ///
+    /// A log that is stopped is not mended: nobody appends to it any more, and a deleted one has no files to look at. `work` asks for that itself.
     #[inline]
-    pub fn take<'a>(
+    pub fn in_append<T>(
         &self,
-        word: &'a std::sync::atomic::AtomicU32,
+        control: &ControlPage,
         folder: &Dir,
-        name: &str,
-    ) -> Result<(WordGuard<'a>, Taken)> {
+        config: &LogConfig,
+        work: impl FnOnce(&mut Appender) -> Result<T>,
+    ) -> Result<T> {
+        let (mut guard, taken) = self.take(control.append_word(), folder, "append")?;
+        let appender = self.appender.get(&mut guard);
+        let run = AssertUnwindSafe(|| {
+            if taken != Taken::Free && !control.is_stopped() {
+                take_over(self, appender, control, folder, config)?;
+            }
+            work(appender)
+        });
+        match catch_unwind(run) {
+            Ok(done) => done,
+            Err(panic) => {
+                if !broken::is(Rule::PanicMends) {
+                    take_over(self, self.appender.get(&mut guard), control, folder, config)?;
+                }
+                drop(guard);
+                resume_unwind(panic)
+            }
+        }
+    }
+
+    /// Takes a word, from the dead if need be. Who gets the append word from the dead has to mend: see `in_append`.
+    #[inline]
+    pub fn take<'a>(&self, word: &'a AtomicU32, folder: &Dir, name: &str) -> Result<(WordGuard<'a>, Taken)> {
         match word::try_lock(word, self.me) {
             Some(guard) => Ok((guard, Taken::Free)),
             None => self.take_slowly(word, folder, name),
@@ -118,12 +183,7 @@ impl Writer {
     }
 
     #[cold]
-    fn take_slowly<'a>(
-        &self,
-        word: &'a std::sync::atomic::AtomicU32,
-        folder: &Dir,
-        name: &str,
-    ) -> Result<(WordGuard<'a>, Taken)> {
+    fn take_slowly<'a>(&self, word: &'a AtomicU32, folder: &Dir, name: &str) -> Result<(WordGuard<'a>, Taken)> {
         let dead = |owner: Owner| self.member.is_dead(owner);
         word::lock(word, self.me, self.member.lock_timeout(), &dead).map_err(|held| Error::TimedOut {
             what: format!("the {name} word of {}, held by {}", folder.path().display(), held.owner),
@@ -132,7 +192,7 @@ impl Writer {
     }
 
     /// The active segment of the folder as it is listed now, opened once per inode and process.
-    pub fn open_active(&self, folder: &Dir, config: &LogConfig) -> Result<Arc<ActiveSegment>> {
+    pub fn open_active(&self, control: &ControlPage, folder: &Dir, config: &LogConfig) -> Result<Arc<ActiveSegment>> {
         let base_offset = newest_segment(folder)?;
         let identity = folder.stat(&SegmentFile::Log.name(base_offset))?.map(|stat| stat.identity);
         if let Some(open) =
@@ -141,8 +201,15 @@ impl Writer {
             return Ok(Arc::clone(open));
         }
         let segment = Arc::new(ActiveSegment::open(folder, base_offset, config)?);
-        self.held().push(Arc::clone(&segment));
+        // Who syncs now may be told of an error that this descriptor, opened behind it, will not hear of.
+        segment.set_opened_beside(durable::standing(control, self.me));
+        self.hold(&segment);
         Ok(segment)
+    }
+
+    /// Keeps a segment open until all of it is durable.
+    pub fn hold(&self, segment: &Arc<ActiveSegment>) {
+        self.held().push(Arc::clone(segment));
     }
 
     /// The segments open for writing.
@@ -159,13 +226,16 @@ impl Writer {
     }
 
     /// Takes the grow word; after a dead owner the generation is bumped, the folder listed and the prepared end set before anything grows.
-    pub fn take_grow<'a>(&self, control: &'a ControlPage, folder: &Dir, config: &LogConfig) -> Result<WordGuard<'a>> {
-        let (mut guard, taken) = self.take(control.grow_word(), folder, "grow")?;
-        if let Taken::FromDead(_) = taken {
+    pub fn take_grow<'a>(&self, control: &'a ControlPage, folder: &Dir, config: &LogConfig) -> Result<GrowGuard<'a>> {
+        let (guard, taken) = self.take(control.grow_word(), folder, "grow")?;
+        let mut guard = GrowGuard { guard, control };
+        if let Taken::FromDead(_) = taken
+            && !broken::is(Rule::GrowTakerRefreshes)
+        {
             control.count(Counter::GrowTakeovers);
             control.set_next_ready(0);
             control.bump_roll_generation();
-            let grower = self.grower.get(&mut guard);
+            let grower = self.grower_of(&mut guard);
             self.refresh_grower(grower, control, folder, config)?;
             if let Some(segment) = &grower.segment {
                 let len = segment.log_file().len()?;
@@ -175,6 +245,16 @@ impl Writer {
             }
         }
         Ok(guard)
+    }
+
+    /// Takes the grow word if it is free.
+    pub fn try_grow<'a>(&self, control: &'a ControlPage) -> Option<GrowGuard<'a>> {
+        Some(GrowGuard { guard: word::try_lock(control.grow_word(), self.me)?, control })
+    }
+
+    /// What the holder of the grow word keeps.
+    pub fn grower_of<'g>(&'g self, guard: &'g mut GrowGuard<'_>) -> &'g mut Grower {
+        self.grower.get(&mut guard.guard)
     }
 
     /// Brings the grower's segment up to the current roll generation.
@@ -187,7 +267,7 @@ impl Writer {
     ) -> Result<()> {
         let generation = control.roll_generation();
         if grower.generation != Some(generation) {
-            let segment = self.open_active(folder, config)?;
+            let segment = self.open_active(control, folder, config)?;
             if !grower.segment.as_ref().is_some_and(|old| Arc::ptr_eq(old, &segment)) {
                 grower.reserved_end = 0;
                 grower.written_back = 0;
@@ -196,6 +276,25 @@ impl Writer {
             grower.generation = Some(generation);
         }
         Ok(())
+    }
+}
+
+/// The grow word, held.
+///
+/// Unwinding through it tells everybody to list the folder again: a panic may have left a roll half done, and whoever holds the append word mends it
+/// only after this word is free.
+#[derive(Debug)]
+pub struct GrowGuard<'a> {
+    guard: WordGuard<'a>,
+    control: &'a ControlPage,
+}
+
+impl Drop for GrowGuard<'_> {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            self.control.set_next_ready(0);
+            self.control.bump_roll_generation();
+        }
     }
 }
 

@@ -71,6 +71,12 @@ impl File {
         &self.path
     }
 
+    /// The same file under the path that a rename is about to give it, for messages.
+    #[must_use]
+    pub fn to_be_named(self, path: PathBuf) -> Self {
+        Self { descriptor: self.descriptor, path }
+    }
+
     /// The descriptor, owned by this object.
     #[must_use]
     pub fn as_raw_fd(&self) -> RawFd {

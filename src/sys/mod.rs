@@ -8,6 +8,8 @@ mod file;
 pub mod filesystem;
 pub mod fork;
 pub mod futex;
+#[cfg(feature = "break-rules")]
+pub mod halt;
 mod list;
 pub mod lock;
 mod map;

@@ -22,6 +22,14 @@ impl Watch {
     pub fn new(file: &File, path: &Path) -> Result<Self> {
         let instance =
             Inotify::init(InitFlags::IN_NONBLOCK | InitFlags::IN_CLOEXEC).map_err(|e| init_error(path, e))?;
+        let watch = Self { instance };
+        watch.follow(file, path)?;
+        Ok(watch)
+    }
+
+    /// Watches one more file through the same descriptor.
+    pub fn follow(&self, file: &File, path: &Path) -> Result<()> {
+        let instance = &self.instance;
         let events = AddWatchFlags::IN_MODIFY | AddWatchFlags::IN_CLOSE_WRITE;
         let through_descriptor = format!("/proc/self/fd/{}", file.as_raw_fd());
         let watched = match retry(|| instance.add_watch(through_descriptor.as_str(), events)) {
@@ -29,7 +37,7 @@ impl Watch {
             other => other,
         };
         watched.map_err(|errno| watch_error(path, errno))?;
-        Ok(Self { instance })
+        Ok(())
     }
 
     /// The descriptor to poll for reading.

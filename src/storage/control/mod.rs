@@ -12,8 +12,9 @@
 //!  192 tail state, first copy (13 x u64)                 320 tail state, second copy
 //!  448 u32 grow word
 //!  512 u32 sync word           520 u64 durable end       528 u32 armed: somebody sleeps for durable
+//!  536 u64 durable place: low half of a segment's base offset, above 32 bits of a position below which its bytes are durable
 //!  576 u64 log start           584 u64 recovery point    592 u64 last stable offset (-1: the end)   600 u64 high watermark (-1: the end)
-//!  640 u64 takeovers           648 u64 takeovers of grow 656 u64 rolls     664 u64 growths
+//!  640 u64 takeovers           648 u64 takeovers of grow 656 u64 rolls     664 u64 growths     672 u64 rewrites before a sync
 //! 1024 256 x u32 announcements of syncs, by slot
 //! 4095 u8  written to wake pollers, never read
 //! ```
@@ -22,13 +23,13 @@ mod state;
 mod wake;
 
 use std::sync::atomic::Ordering::{Acquire, Relaxed, SeqCst};
-use std::sync::atomic::{AtomicU32, AtomicU64};
+use std::sync::atomic::{AtomicU32, AtomicU64, fence};
 
 pub use wake::PollBit;
 
 use crate::error::{Error, Result};
 use crate::sys::word::Owner;
-use crate::sys::{Access, File, SharedPage};
+use crate::sys::{Access, File, Identity, SharedPage};
 
 /// Version of the layout above.
 pub const VERSION: u32 = 1;
@@ -55,6 +56,7 @@ mod at {
     pub const SYNC: usize = 128;
     pub const DURABLE: usize = 65;
     pub const DURABLE_ARMED: usize = 132;
+    pub const DURABLE_PLACE: usize = 67;
     pub const LOG_START: usize = 72;
     pub const RECOVERY_POINT: usize = 73;
     pub const LAST_STABLE: usize = 74;
@@ -83,6 +85,8 @@ pub enum Counter {
     Rolls = 2,
     /// Pieces grown.
     Growths = 3,
+    /// Segments rewritten before a sync.
+    Rewrites = 4,
 }
 
 /// The mapped page, typed.
@@ -90,18 +94,25 @@ pub enum Counter {
 pub struct ControlPage {
     page: SharedPage,
     file: File,
+    identity: Option<Identity>,
 }
 
 impl ControlPage {
     /// Maps the page of an open control file. Access Read gives a page that only the loading methods may be used on.
     pub fn map(file: File, access: Access) -> Result<Self> {
-        Ok(Self { page: SharedPage::map(&file, access)?, file })
+        Ok(Self { page: SharedPage::map(&file, access)?, identity: file.identity().ok(), file })
     }
 
     /// The file that is mapped.
     #[must_use]
     pub fn file(&self) -> &File {
         &self.file
+    }
+
+    /// Its path, for messages.
+    #[must_use]
+    pub fn path(&self) -> &std::path::Path {
+        self.file.path()
     }
 
     /// Whether this process may arm, wake and write.
@@ -141,6 +152,20 @@ impl ControlPage {
             return Ok(None);
         }
         Ok(Some([self.long(at::SESSION[0]).load(Acquire), self.long(at::SESSION[1]).load(Acquire)]))
+    }
+
+    /// Whether the page still is one of `session`: asked after what was loaded from it.
+    #[must_use]
+    #[inline]
+    pub fn is_of(&self, session: [u64; 2]) -> bool {
+        fence(Acquire);
+        at::SESSION.iter().zip(session).all(|(at, id)| self.long(*at).load(Acquire) == id)
+    }
+
+    /// Device and inode of the file, where they could be asked for.
+    #[must_use]
+    pub fn identity(&self) -> Option<Identity> {
+        self.identity
     }
 
     /// Refuses a page of another layout version.
@@ -222,6 +247,18 @@ impl ControlPage {
     /// Moves the durable end forward, never back. Who waits is woken by `wake_durable`, once the sync word is free again.
     pub fn advance_durable(&self, end: i64) {
         self.long(at::DURABLE).fetch_max(end.cast_unsigned(), SeqCst);
+    }
+
+    /// Up to where the bytes of segment `base` are durable, as far as the page says.
+    #[must_use]
+    pub fn durable_place(&self, base: i64) -> Option<u64> {
+        let place = self.long(at::DURABLE_PLACE).load(Acquire);
+        (place as u32 == base as u32).then_some(place >> 32)
+    }
+
+    /// Says so; before `durable` moves, so that no later segment is taken for one that has the same low half.
+    pub fn set_durable_place(&self, base: i64, position: u64) {
+        self.long(at::DURABLE_PLACE).store(position << 32 | u64::from(base as u32), SeqCst);
     }
 
     /// Sets both ends: recovery only, under the append word.
@@ -345,9 +382,9 @@ impl ControlPage {
         self.word(at::ANNOUNCEMENTS + usize::from(slot))
     }
 
-    /// Announces a sync of `owner`.
-    pub fn announce(&self, owner: Owner) {
-        self.announcement(owner.slot()).store(owner.bits(), SeqCst);
+    /// Announces a sync of `owner`; what stood in its place.
+    pub fn announce(&self, owner: Owner) -> Option<Owner> {
+        Owner::from_word(self.announcement(owner.slot()).swap(owner.bits(), SeqCst))
     }
 
     /// Withdraws it, after the result was latched.

@@ -3,10 +3,11 @@
 //! The end is stored by an exchange, so that it is ordered before the look at the bits. Arming is a bit and never a count: a killed
 //! reader would leave a count too high.
 
-use std::sync::atomic::Ordering::{Relaxed, SeqCst};
+use std::sync::atomic::Ordering::{Release, SeqCst};
 use std::sync::atomic::{AtomicU32, fence};
 
 use super::{ControlPage, at};
+use crate::broken::{self, Point, Rule};
 use crate::sys::futex;
 
 const POKE_POSITION: u64 = 4095;
@@ -21,11 +22,17 @@ pub enum PollBit {
 }
 
 impl ControlPage {
-    /// Publishes a new end, ordered before the look at the armed bits that follows (an exchange is a full fence), and wakes who armed.
+    /// Publishes a new end, ordered before the look at the armed bits that follows (exchange and look are both of the one order of all such
+    /// accesses, as the arming is), and wakes who armed.
     #[inline]
     pub fn publish(&self, end: i64) {
-        self.long(at::PUBLISHED).swap(end.cast_unsigned(), SeqCst);
-        if self.word(at::ARMED).load(Relaxed) | self.word(at::POLLED).load(Relaxed) != 0 {
+        if broken::is(Rule::PublishFence) {
+            self.long(at::PUBLISHED).store(end.cast_unsigned(), Release);
+        } else {
+            self.long(at::PUBLISHED).swap(end.cast_unsigned(), SeqCst);
+        }
+        broken::pass(Point::AppendPublished);
+        if self.word(at::ARMED).load(SeqCst) | self.word(at::POLLED).load(SeqCst) != 0 {
             self.wake_end();
         }
     }
@@ -52,7 +59,7 @@ impl ControlPage {
 
     fn poke(&self, bit: PollBit) {
         let mask = bit as u32;
-        if self.word(at::POLLED).load(Relaxed) & mask != 0 && self.word(at::POLLED).fetch_and(!mask, SeqCst) & mask != 0
+        if self.word(at::POLLED).load(SeqCst) & mask != 0 && self.word(at::POLLED).fetch_and(!mask, SeqCst) & mask != 0
         {
             // A failed poke is made good by the poller's time slice.
             let _ = self.file.write_at(&[1], POKE_POSITION);

@@ -4,7 +4,7 @@
 mod writing;
 
 use std::path::Path;
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::Instant;
 
 pub use writing::Record;
@@ -16,12 +16,11 @@ use super::recovery::Inspected;
 use super::segments::Segments;
 use super::sender::SendCounters;
 use super::session::Membership;
-use super::takeover::take_over;
-use super::times;
 use super::writer::{AppendCounts, Writer};
+use super::{open, times, wait};
+use crate::broken::{self, Rule};
 use crate::error::{Error, Result};
-use crate::sys::Dir;
-use crate::sys::word::Taken;
+use crate::sys::{Dir, fork};
 
 /// Three offsets of a log.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -55,16 +54,23 @@ pub struct PartitionLog {
     segments: Segments,
     send_counters: SendCounters,
     side: Side,
+    /// The log that a reader opened instead, once this one was of another session.
+    successor: Mutex<Weak<Self>>,
 }
 
 #[derive(Debug)]
 pub(in crate::storage) enum Side {
     /// This process writes.
     Writer(Box<WriterSide>),
-    /// Another process writes; this one may only load from the page.
-    Live { control: ControlPage, member: Arc<Membership> },
-    /// Nobody writes.
-    Fixed { inspected: Inspected, reason: String, fork_generation: u32 },
+    /// Another process writes; this one may only load from the page, which is evidence in `session` alone.
+    Live { control: ControlPage, member: Arc<Membership>, session: [u64; 2] },
+    /// Nobody writes. A process that only reads looks whether that is still so: `reader` has the last session that it knew of.
+    Fixed {
+        inspected: Inspected,
+        reason: String,
+        fork_generation: u32,
+        reader: Option<(Arc<Membership>, Option<[u64; 2]>)>,
+    },
 }
 
 #[derive(Debug)]
@@ -97,6 +103,7 @@ impl PartitionLog {
             segments,
             send_counters: SendCounters::default(),
             side,
+            successor: Mutex::default(),
         })
     }
 
@@ -111,7 +118,7 @@ impl PartitionLog {
         reason: &str,
     ) -> Arc<Self> {
         let side =
-            Side::Fixed { inspected, reason: reason.to_owned(), fork_generation: crate::sys::fork::generation() };
+            Side::Fixed { inspected, reason: reason.to_owned(), fork_generation: fork::generation(), reader: None };
         Self::assemble(topic, partition, folder, config, side)
     }
 
@@ -127,10 +134,11 @@ impl PartitionLog {
         self.partition
     }
 
-    /// The control page; `None` where nobody writes: then nothing ever moves.
+    /// The control page; `None` where nobody writes: then nothing ever moves. Nor is it there in a forked child.
     #[must_use]
     pub fn control(&self) -> Option<&ControlPage> {
         match &self.side {
+            Side::Writer(side) if side.writer.member.is_inherited() => None,
             Side::Writer(side) => Some(&side.control),
             Side::Live { control, .. } => Some(control),
             Side::Fixed { .. } => None,
@@ -178,8 +186,13 @@ impl PartitionLog {
     pub fn published_end(&self) -> i64 {
         match &self.side {
             Side::Fixed { inspected, .. } => inspected.end_offset,
+            Side::Writer(side) if side.writer.member.is_inherited() => 0,
             Side::Writer(side) => side.control.published_end(),
-            Side::Live { control, .. } => control.published_end(),
+            Side::Live { control, session, .. } => {
+                let end = control.published_end();
+                // Another session's ends are not about the log that this handle knows: until it is opened again there is nothing to see.
+                if control.is_of(*session) || broken::is(Rule::SessionOfReader) { end } else { 0 }
+            }
         }
     }
 
@@ -188,8 +201,12 @@ impl PartitionLog {
     pub fn durable_end(&self) -> i64 {
         match &self.side {
             Side::Fixed { inspected, .. } => inspected.end_offset,
+            Side::Writer(side) if side.writer.member.is_inherited() => 0,
             Side::Writer(side) => side.control.durable_end(),
-            Side::Live { control, .. } => control.durable_end(),
+            Side::Live { control, session, .. } => {
+                let end = control.durable_end();
+                if control.is_of(*session) { end } else { 0 }
+            }
         }
     }
 
@@ -198,6 +215,7 @@ impl PartitionLog {
     pub fn log_start(&self) -> i64 {
         match &self.side {
             Side::Fixed { inspected, .. } => inspected.log_start,
+            Side::Writer(side) if side.writer.member.is_inherited() => 0,
             Side::Writer(side) => side.control.log_start(),
             Side::Live { control, .. } => control.log_start(),
         }
@@ -208,6 +226,7 @@ impl PartitionLog {
     pub fn last_stable_offset(&self) -> i64 {
         let open = match &self.side {
             Side::Fixed { inspected, .. } => inspected.open_transaction,
+            Side::Writer(side) if side.writer.member.is_inherited() => None,
             Side::Writer(side) => side.control.open_transaction(),
             Side::Live { control, .. } => control.open_transaction(),
         };
@@ -223,32 +242,70 @@ impl PartitionLog {
         Watermarks { low, end: self.published_end(), durable }
     }
 
-    /// Forked child, deleted topic: an error. Called at the start of every fetch and send.
+    /// Forked child, deleted topic, a page that another session took: an error. Called at the start of every fetch and send.
     #[inline]
     pub fn check(&self) -> Result<()> {
-        let (control, member) = match &self.side {
-            Side::Writer(side) => (&side.control, &side.writer.member),
-            Side::Live { control, member } => (control, member),
+        let control = match &self.side {
+            Side::Writer(side) => {
+                side.writer.member.check_fork()?;
+                &side.control
+            }
+            Side::Live { control, member, session } => {
+                member.check_fork()?;
+                if !control.is_of(*session) {
+                    return Err(wait::stale(self));
+                }
+                control
+            }
             Side::Fixed { fork_generation, .. } => {
-                return if crate::sys::fork::generation() == *fork_generation { Ok(()) } else { Err(Error::Forked) };
+                return if fork::generation() == *fork_generation { Ok(()) } else { Err(Error::Forked) };
             }
         };
-        member.check_fork()?;
         if control.is_deleted() { Err(self.unknown()) } else { Ok(()) }
     }
 
-    /// Whether the control file at the path is another one by now, or its page belongs to another session than the one that this handle opened
-    /// (asked at time-outs): the writers that this handle knew are gone, and it has to be opened again.
+    /// Whether the log goes on in another session than the one that this handle knows, or at all again (asked at time-outs): it has to be opened again. Never
+    /// for a writer, whose own session is alive.
     #[must_use]
     pub fn is_stale(&self) -> bool {
+        if broken::is(Rule::StaleIsNoticed) {
+            return false;
+        }
         match &self.side {
-            Side::Fixed { .. } | Side::Writer(_) => false,
-            Side::Live { control, member } => {
-                let same_file = matches!((self.folder.stat(CONTROL), control.file().identity()), (Ok(Some(stat)), Ok(open)) if stat.identity == open);
-                let live = member.live_session().ok().flatten();
-                !same_file || live.is_some() && control.session().ok().flatten() != live
+            Side::Writer(_) | Side::Fixed { reader: None, .. } => false,
+            Side::Live { control, member, session } => {
+                let there = self.folder.stat(CONTROL).ok().flatten().map(|stat| stat.identity);
+                let last = member.last_session().ok().flatten();
+                !control.is_of(*session)
+                    || there.is_some() && there != control.identity()
+                    || last.is_some_and(|last| last != *session)
+            }
+            Side::Fixed { reader: Some((member, seen)), .. } => {
+                let last = member.last_session().ok().flatten();
+                let live = || member.live_session().ok().flatten();
+                let taken_up = |session| open::live_page(&self.folder, session).is_ok_and(|page| page.is_some());
+                last.is_some() && (last != *seen || live().is_some_and(taken_up))
             }
         }
+    }
+
+    /// This process as a member that only reads.
+    pub(in crate::storage) fn reader_member(&self) -> Option<&Arc<Membership>> {
+        match &self.side {
+            Side::Live { member, .. } | Side::Fixed { reader: Some((member, _)), .. } => Some(member),
+            _ => None,
+        }
+    }
+
+    /// The same log as it is now, for a reader that found this one stale. Readers of one process share it.
+    pub(in crate::storage) fn newest(self: &Arc<Self>) -> Result<Arc<Self>> {
+        let mut successor = self.successor.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(newer) = successor.upgrade().filter(|newer| !newer.is_stale()) {
+            return Ok(newer);
+        }
+        let newer = open::reopen(self)?;
+        *successor = Arc::downgrade(&newer);
+        Ok(newer)
     }
 
     fn unknown(&self) -> Error {
@@ -288,15 +345,19 @@ impl PartitionLog {
         matches!(self.side, Side::Writer(_))
     }
 
+    /// Whether its topic was deleted while it was open.
+    #[must_use]
+    pub fn is_deleted(&self) -> bool {
+        self.control().is_some_and(ControlPage::is_deleted)
+    }
+
     /// What this process appended; zeroes where it does not write.
-    pub fn append_counts(&self) -> Result<AppendCounts> {
-        let Side::Writer(side) = &self.side else { return Ok(AppendCounts::default()) };
-        let (mut guard, taken) = side.writer.take(side.control.append_word(), &self.folder, "append")?;
-        let appender = side.writer.appender.get(&mut guard);
-        if taken != Taken::Free {
-            take_over(&side.writer, appender, &side.control, &self.folder, &self.config)?;
+    #[must_use]
+    pub fn append_counts(&self) -> AppendCounts {
+        match &self.side {
+            Side::Writer(side) => side.writer.counts.read(),
+            _ => AppendCounts::default(),
         }
-        Ok(appender.counts)
     }
 
     /// What the control page has counted in this session, of all processes.

@@ -186,6 +186,9 @@ impl PartitionLog {
     pub fn pretouch(&self) -> Result<bool> {
         let side = self.writer_side()?;
         side.writer.member.check_fork()?;
+        if side.control.is_stopped() {
+            return Ok(false);
+        }
         let Some((_, position, _)) = side.control.active_extent() else { return Ok(false) };
         grow::grow_ahead(&side.writer, &side.control, self.folder(), self.config(), position)
     }

@@ -61,7 +61,7 @@ def clean_open(bench):
 def memory(bench):
     """A long run that appends and reads, and a partition without a record."""
     mib = bench.pick(3_072, 1_024)
-    result = bench.run_fresh("memory", "flat", mib=mib, segment_mib=64)
+    result = bench.run_fresh("memory", "flat", mib=mib, segment_mib=8)
     samples = result["samples"]
     early, late = samples[len(samples) // 4 :][:5], samples[-5:]
 
@@ -77,7 +77,7 @@ def memory(bench):
     yield judge("memory", "mappings grown, first to last quarter", "", growth("maps"), 8)
     yield judge("memory", "descriptors grown, first to last quarter", "", growth("fds"), 8)
     yield judge("memory", "mapped file pages grown, first to last quarter", "MiB", growth("file_kib") / 1024, 130,
-                note="two segments of 64 MiB are in use at a time")  # fmt: skip
+                note="some 25 segments of 8 MiB are open at a time")  # fmt: skip
     result = bench.run_fresh("memory", "empty")
     note = f"with one record {result['one_record'] / 1024:.0f} KiB, closed {result['closed'] / 1024:.0f} KiB"
     yield judge("memory", "disk of an empty partition", "KiB", result["empty"] / 1024, EMPTY_LIMIT_KIB, note=note)

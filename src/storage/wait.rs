@@ -9,6 +9,7 @@ use std::sync::atomic::Ordering::SeqCst;
 use std::time::{Duration, Instant};
 
 use super::partition::PartitionLog;
+use crate::broken::{self, Rule};
 use crate::error::{Error, Result};
 use crate::sys::futex::{self, Wake};
 use crate::sys::{fork, futex::wake};
@@ -115,7 +116,8 @@ fn sleep(log: &PartitionLog, wakeup: &Wakeup, left: Duration, is_done: impl Fn()
             if is_done() || wakeup.is_set() {
                 return Wake::Woken;
             }
-            futex::wait(control.armed_word(), 1, Some(left.min(SLICE)))
+            let slice = if broken::is(Rule::SlicedWaits) { left } else { left.min(SLICE) };
+            futex::wait(control.armed_word(), 1, Some(slice))
         }
         Some(_) => futex::wait(&wakeup.flag, 0, Some(left.min(SLICE_UNARMED))),
         // Nothing will come: only a wakeup, a signal or the time ends this.

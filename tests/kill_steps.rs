@@ -1,8 +1,8 @@
 //! One process is killed between any two instructions of an operation: whoever comes next goes on, and nothing told is lost.
 //!
 //! Every point that leaves something else than the one before is tried (after each system call, and after each store that others can
-//! see), and some of the instructions in between; all of them with `CKAFKA_STEP_ALL=1`. `CKAFKA_STEP_SECONDS` bounds each test otherwise: the order
-//! is shuffled by `CKAFKA_KILL_SEED`, and what was covered is printed. `CKAFKA_STEP_POINT=stops,instructions` repeats one point.
+//! see), and some of the instructions in between; with `CKAFKA_STEP_ALL=1` one after the other. `CKAFKA_STEP_SECONDS` bounds each test: the
+//! order is shuffled by `CKAFKA_KILL_SEED`, and what was covered is printed. `CKAFKA_STEP_POINT=stops,instructions` repeats one point.
 
 #![cfg(target_arch = "x86_64")]
 
@@ -23,29 +23,28 @@ use kill::scene::{Operation, Scene, Sleeper, number_of_append};
 use kill::step::{self, Point, Points, Reached};
 
 const SEGMENT_BYTES: u64 = 64 << 10;
+/// In these there is something left to grow after a few appends.
+const GROWN_SEGMENT_BYTES: u64 = 256 << 10;
 
 fn number_from(variable: &str) -> Option<u64> {
     std::env::var(variable).ok().and_then(|text| text.parse().ok())
 }
 
-fn settings(mode: &str) -> Vec<(&'static str, String)> {
+fn settings(mode: &str, segment_bytes: u64) -> Vec<(&'static str, String)> {
     vec![
-        ("segment.bytes", SEGMENT_BYTES.to_string()),
+        ("segment.bytes", segment_bytes.to_string()),
         ("index.interval.bytes", "100".to_owned()),
         ("ckafka.append.mode", mode.to_owned()),
     ]
 }
 
 fn scene(operation: Operation, sleeper: Sleeper) -> Scene {
-    Scene { operation, after: None, sleeper, settings: settings("mmap") }
+    Scene { operation, after: None, sleeper, settings: settings("mmap", SEGMENT_BYTES) }
 }
 
-/// Seconds that each test may take where it may not try everything.
+/// How long each test may kill, shared by its scenes.
 fn budget() -> Duration {
-    match number_from("CKAFKA_STEP_ALL") {
-        Some(1) => Duration::from_secs(3600),
-        _ => Duration::from_secs(number_from("CKAFKA_STEP_SECONDS").unwrap_or(6)),
-    }
+    Duration::from_secs(number_from("CKAFKA_STEP_SECONDS").unwrap_or(6))
 }
 
 /// Runs a test's scenes, each with its share of the time.
@@ -67,7 +66,7 @@ fn attack_scene(scene: &Scene, share: Duration) -> Verdict {
         return scene.cut(point).0;
     }
     let mut points = step::find_points(|| scene.begin());
-    let is_short = matches!(scene.operation, Operation::Append { .. } | Operation::Sync);
+    let is_short = matches!(scene.operation, Operation::Append { .. } | Operation::FirstAppend | Operation::Sync);
     if is_short && number_from("CKAFKA_STEP_ALL") == Some(1) {
         let (_set, mut child) = scene.begin();
         points.intervals = step::count_instructions(&mut child);
@@ -150,8 +149,8 @@ fn rolls(log: &Log, _folder: &Path) -> u64 {
 }
 
 /// The append that makes a count rise.
-fn append_with(count: fn(&Log, &Path) -> u64) -> Operation {
-    Operation::Append { n: number_of_append(&settings("mmap"), count), count: 1 }
+fn append_with(count: fn(&Log, &Path) -> u64, segment_bytes: u64) -> Operation {
+    Operation::Append { n: number_of_append(&settings("mmap", segment_bytes), count), count: 1 }
 }
 
 #[test]
@@ -159,7 +158,7 @@ fn an_append_is_cut_anywhere() {
     attack("an_append_is_cut_anywhere", || {
         let append = Operation::Append { n: 30, count: 2 };
         let mut by_pwrite = scene(append, Sleeper::Sleeps);
-        by_pwrite.settings = settings("pwrite");
+        by_pwrite.settings = settings("pwrite", SEGMENT_BYTES);
         vec![scene(append, Sleeper::Sleeps), scene(append, Sleeper::Polls), by_pwrite]
     });
 }
@@ -167,15 +166,19 @@ fn an_append_is_cut_anywhere() {
 #[test]
 fn a_growth_is_cut_anywhere() {
     attack("a_growth_is_cut_anywhere", || {
-        let inside = Operation::Append { n: 8, count: 150 };
-        [append_with(growths), append_with(prepared), inside].map(|op| scene(op, Sleeper::Sleeps)).into()
+        let inside = scene(Operation::FirstAppend, Sleeper::Sleeps);
+        let ahead = [growths, prepared].map(|count| {
+            let operation = append_with(count, GROWN_SEGMENT_BYTES);
+            Scene { settings: settings("mmap", GROWN_SEGMENT_BYTES), ..scene(operation, Sleeper::Sleeps) }
+        });
+        ahead.into_iter().chain([inside]).collect()
     });
 }
 
 #[test]
 fn a_roll_is_cut_anywhere() {
     attack("a_roll_is_cut_anywhere", || {
-        let roll = append_with(rolls);
+        let roll = append_with(rolls, SEGMENT_BYTES);
         vec![scene(roll, Sleeper::Sleeps), scene(roll, Sleeper::Polls)]
     });
 }
@@ -201,12 +204,12 @@ fn a_takeover_behind_an_append_is_cut_anywhere() {
 
 #[test]
 fn a_takeover_behind_a_roll_is_cut_anywhere() {
-    attack("a_takeover_behind_a_roll_is_cut_anywhere", || takeovers(append_with(rolls), 4));
+    attack("a_takeover_behind_a_roll_is_cut_anywhere", || takeovers(append_with(rolls, SEGMENT_BYTES), 4));
 }
 
 #[test]
 fn a_takeover_behind_a_growth_is_cut_anywhere() {
-    attack("a_takeover_behind_a_growth_is_cut_anywhere", || takeovers(Operation::Append { n: 8, count: 150 }, 3));
+    attack("a_takeover_behind_a_growth_is_cut_anywhere", || takeovers(Operation::FirstAppend, 3));
 }
 
 #[test]

@@ -114,8 +114,8 @@ fn a_cut_or_zeroed_segment_is_named() {
         for bytes in [&whole[..cut], &zeroed] {
             folder.write_segment(0, bytes);
             let is_boundary = batches(&folder, 0).iter().any(|(position, _)| *position == cut);
-            if bytes.len() == cut && is_boundary {
-                // A closed segment that ends early is a gap, as compaction leaves it.
+            if bytes.len() == cut && is_boundary || bytes == whole {
+                // A closed segment that ends early is a gap, as compaction leaves it; and the last byte is a zero anyway.
                 continue;
             }
             let (told, error) = read(&mut folder.reader(OnCorrupt::Stop));

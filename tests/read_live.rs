@@ -69,16 +69,18 @@ fn runs_are_as_long_as_the_limit_allows() {
     for _ in 0..50 {
         live.append(3);
     }
+    let whole = live.reader(Start::Earliest, ReadMode::Map).fetch(usize::MAX, POLL).expect("fetch");
+    assert_eq!(whole.next_offset(), 150);
+    let one = whole.raw().len() / 50;
     for mode in MODES {
         let mut reader = live.reader(Start::Earliest, mode);
-        let whole = reader.fetch(usize::MAX, POLL).expect("fetch");
-        assert_eq!(whole.next_offset(), 150);
-        let one = whole.raw().len() / 50;
         for limit in [0, 1, one, 3 * one, 1000, 5000] {
             reader.seek(0).expect("seek");
             let view = reader.fetch(limit, POLL).expect("fetch");
             assert!(view.raw().len() <= limit || view.next_offset() == 3, "limit {limit}: {} bytes", view.raw().len());
             assert_eq!(view.raw(), &whole.raw()[..view.raw().len()]);
+            // The next batch would not have fitted: none is as large as two of them.
+            assert!(view.raw().len() + 2 * one > limit, "limit {limit}: {} bytes", view.raw().len());
         }
         // In the middle of a batch: the batch is whole, the rows begin at the offset.
         reader.seek(7).expect("seek");

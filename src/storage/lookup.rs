@@ -13,7 +13,7 @@ use super::part::{Mapping, SegmentPart};
 use super::partition::PartitionLog;
 use super::reader::in_range;
 use super::segment_bytes::SegmentBytes;
-use super::segments::{Extent, Segment, SegmentList};
+use super::segments::{Extent, SegmentList};
 use super::walk::{Cursor, Found, Opened, Resumed};
 use crate::error::{Error, Result};
 use crate::record::{BatchHeader, scan_entry};
@@ -43,12 +43,12 @@ pub fn newest_list(log: &PartitionLog) -> Result<Arc<SegmentList>> {
 }
 
 /// Opens a segment of a list that is to hold `offset`. Where its file went away since, the folder is listed again, once.
-pub fn open_at(log: &PartitionLog, mode: ReadMode, list: &Arc<SegmentList>, offset: i64) -> Result<Cursor> {
+pub fn open_at(log: &PartitionLog, mode: ReadMode, list: &Arc<SegmentList>, offset: i64) -> Result<Box<Cursor>> {
     let mut list = Arc::clone(list);
     for _ in 0..2 {
         let Some(at) = list.find(offset) else { break };
         if let Opened::Cursor(cursor) = Cursor::open(log, mode, &list, at)? {
-            return Ok(cursor);
+            return Ok(Box::new(cursor));
         }
         list = log.segments().newer_than(log.folder(), &list)?;
         // Retention moves the log start before it unlinks.
@@ -70,12 +70,15 @@ pub fn locate(
     log: &PartitionLog,
     manner: Manner,
     list: &Arc<SegmentList>,
-    near: Option<Cursor>,
+    near: Option<Box<Cursor>>,
     offset: i64,
     end: i64,
-) -> Result<Cursor> {
-    let wanted = list.find(offset).and_then(|at| list.get(at));
-    let near = near.filter(|near| wanted.is_some_and(|segment| Arc::ptr_eq(segment, near.window.segment())));
+) -> Result<Box<Cursor>> {
+    let wanted = list.find(offset);
+    let near = near.filter(|near| {
+        let is_here = Arc::ptr_eq(&near.list, list) && Some(near.at) == wanted;
+        is_here || wanted.is_some() && list.position_of(near.window.segment()) == wanted
+    });
     let mut cursor = match near {
         Some(near) => near,
         None => open_at(log, manner.mode, list, offset)?,
@@ -90,6 +93,7 @@ pub fn locate(
 /// Walks forward to the batch that holds `offset`, or to the segment's end.
 fn walk_to(log: &PartitionLog, manner: Manner, cursor: &mut Cursor, offset: i64, end: i64) -> Result<()> {
     loop {
+        cursor.skim(log, offset, end)?;
         match cursor.peek(log, end) {
             Ok(Found::Batch(header)) if header.next_offset() <= offset => {
                 cursor.pass_unchecked(header.size(), header.next_offset());
@@ -108,54 +112,45 @@ fn walk_to(log: &PartitionLog, manner: Manner, cursor: &mut Cursor, offset: i64,
 }
 
 /// Position and base offset of a batch at or before the one that holds `offset`, by the offset index; `None` where it has nothing to say or is wrong.
+#[inline]
 fn hint(log: &PartitionLog, window: &mut SegmentBytes, offset: i64) -> Result<Option<(u64, i64)>> {
-    let segment = Arc::clone(window.segment());
-    let relative = offset - segment.base_offset();
     if matches!(window.extent(), Extent::Published { end_offset, .. } if end_offset <= offset) {
         // Entries were written since.
         window.refresh(log)?;
     }
-    let Some(index) = Index::<{ OffsetEntry::SIZE }>::open(log, window, &segment, SegmentFile::Index)? else {
-        return Ok(None);
-    };
-    let Some((number, bytes)) = index.last_near(guess(&index, relative), |bytes| {
-        let entry = OffsetEntry::from_bytes(bytes);
-        // Zeroes are room for entries: no entry is of the segment's first batch.
-        entry.position != 0 && i64::from(entry.relative_offset) <= relative
-    }) else {
-        return Ok(None);
-    };
-    let entry = OffsetEntry::from_bytes(bytes);
-    let follower = if number + 1 < index.count() { index.entry(number + 1).map(OffsetEntry::from_bytes) } else { None };
-    drop(index);
-    prefetch(window, entry, follower, relative);
+    let base = window.segment().base_offset();
+    let Some(entry) = offset_entry(log, window, offset - base)? else { return Ok(None) };
     let Ok(position) = u64::try_from(entry.position) else { return Ok(None) };
-    let last_offset = segment.base_offset() + i64::from(entry.relative_offset);
+    let last_offset = base + i64::from(entry.relative_offset);
+    window.prefetch_batches(position, offset - last_offset);
     let found = scan_entry(window.at(log, position, BatchHeader::SIZE)?);
     Ok(found.ok().filter(|found| found.last_offset == last_offset).map(|found| (position, found.base_offset)))
 }
 
-/// Where in the index an offset would stand if entries were evenly spaced, which those of like batches are.
-fn guess(index: &Index<'_, { OffsetEntry::SIZE }>, relative: i64) -> u64 {
-    let last =
-        index.entry(index.count().saturating_sub(1)).map_or(0, |bytes| OffsetEntry::from_bytes(bytes).relative_offset);
-    let (relative, last) = (relative.unsigned_abs(), u64::from(last.unsigned_abs()) + 1);
-    (u128::from(relative) * u128::from(index.count()) / u128::from(last)) as u64
-}
-
-/// Between two entries lie the headers that a walk looks at one after the other, each a wait for memory: they are asked for at once, as far as even
-/// spacing says.
-fn prefetch(window: &SegmentBytes, entry: OffsetEntry, follower: Option<OffsetEntry>, relative: i64) {
-    const MOST: i64 = 4 << 10;
-    let ahead = match follower {
-        Some(next) if next.relative_offset > entry.relative_offset && next.position > entry.position => {
-            let offsets = i64::from(next.relative_offset) - i64::from(entry.relative_offset);
-            let bytes = i64::from(next.position) - i64::from(entry.position);
-            (relative - i64::from(entry.relative_offset) + 2).saturating_mul(bytes) / offsets
-        }
-        _ => MOST,
+/// The last entry of the offset index at or below an offset, relative to the segment's base.
+#[inline]
+fn offset_entry(log: &PartitionLog, window: &mut SegmentBytes, relative: i64) -> Result<Option<OffsetEntry>> {
+    let Some(count) = window.prepare_index(log, SegmentFile::Index)? else { return Ok(None) };
+    let window = &*window;
+    let Some(index) = Index::<{ OffsetEntry::SIZE }>::of(log, window, SegmentFile::Index, count)? else {
+        return Ok(None);
     };
-    window.prefetch(u64::from(entry.position.unsigned_abs()), ahead.clamp(0, MOST) as usize);
+    // If entries were evenly spaced, which those of like batches are, the offset would stand here; and the page of its batch can be
+    // on its way while the index is read.
+    let last = index.entry(count - 1).map(OffsetEntry::from_bytes);
+    let part = |whole: u64| match last {
+        Some(OffsetEntry { relative_offset: last @ 1.., .. }) => {
+            whole.saturating_mul(relative.unsigned_abs()) / u64::from(last.unsigned_abs())
+        }
+        _ => 0,
+    };
+    window.prefetch(part(last.map_or(0, |last| u64::from(last.position.unsigned_abs()))), 1);
+    let found = index.last_near(part(count), |bytes| {
+        let entry = OffsetEntry::from_bytes(bytes);
+        // Zeroes are room for entries: no entry is of the segment's first batch.
+        entry.position != 0 && i64::from(entry.relative_offset) <= relative
+    });
+    Ok(found.map(OffsetEntry::from_bytes))
 }
 
 /// An offset up to which all batches of the segment have timestamps below `timestamp`, by the time index, with the largest of them.
@@ -170,24 +165,20 @@ pub fn time_hint(
     timestamp: i64,
     end: i64,
 ) -> Result<Option<i64>> {
-    let segment = Arc::clone(cursor.window.segment());
-    let entry = {
-        let Some(index) =
-            Index::<{ TimeEntry::SIZE }>::open(log, &mut cursor.window, &segment, SegmentFile::TimeIndex)?
-        else {
-            return Ok(None);
-        };
-        index.last_where(|bytes| {
+    let base = cursor.window.segment().base_offset();
+    let Some(count) = cursor.window.prepare_index(log, SegmentFile::TimeIndex)? else { return Ok(None) };
+    let index = Index::<{ TimeEntry::SIZE }>::of(log, &cursor.window, SegmentFile::TimeIndex, count)?;
+    let entry = index.and_then(|index| {
+        index.last_near(count / 2, |bytes| {
             let entry = TimeEntry::from_bytes(bytes);
             bytes != [0; TimeEntry::SIZE] && entry.timestamp < timestamp
         })
-    };
+    });
     let Some(entry) = entry.map(TimeEntry::from_bytes) else { return Ok(None) };
-    let offset = segment.base_offset() + i64::from(entry.relative_offset);
+    let offset = base + i64::from(entry.relative_offset);
     if offset >= cursor.stop(end) || entry.relative_offset < 0 {
         return Ok(None);
     }
-    let base = segment.base_offset();
     let (position, expected) = hint(log, &mut cursor.window, offset)?.unwrap_or((0, base));
     cursor.jump(position, expected);
     let is_exact = walk_to(log, manner, cursor, offset, end).is_ok()
@@ -200,34 +191,22 @@ pub fn time_hint(
 }
 
 /// The entries of an index file, by map or by pread.
-enum Index<'a, const SIZE: usize> {
-    Map(Arc<Mapping>, u64),
+#[derive(Debug)]
+pub(super) enum Index<'a, const SIZE: usize> {
+    /// The map, and how many entries of it there are.
+    Map(&'a Mapping, u64),
+    /// The file.
     Copy(&'a SegmentPart, u64),
 }
 
 impl<'a, const SIZE: usize> Index<'a, SIZE> {
-    /// `None` where it is missing or has no entries that may be looked at.
-    fn open(
-        log: &PartitionLog,
-        window: &mut SegmentBytes,
-        segment: &'a Segment,
-        which: SegmentFile,
-    ) -> Result<Option<Self>> {
-        let Some(part) = segment.index(log.folder(), which)? else { return Ok(None) };
-        // How far the index may be looked at belongs to the same tail as the log's extent.
-        let count = Segment::index_entries(part, which, window.extent())?;
-        if count == 0 {
-            return Ok(None);
+    /// An index that was prepared; `None` where it is missing.
+    #[inline]
+    fn of(log: &PartitionLog, window: &'a SegmentBytes, which: SegmentFile, count: u64) -> Result<Option<Self>> {
+        match window.index_map(which) {
+            Some(mapping) => Ok(Some(Self::Map(mapping, count))),
+            None => Ok(window.segment().index(log.folder(), which)?.map(|part| Self::Copy(part, count))),
         }
-        Ok(Some(match window.mode() {
-            ReadMode::Copy => Self::Copy(part, count),
-            ReadMode::Map => {
-                let bytes = count * SIZE as u64;
-                // An index that still grows is mapped as far as it may.
-                let growth = if window.extent() == Extent::Closed { 0 } else { log.config().segment_index_bytes };
-                Self::Map(part.map(bytes, bytes.max(growth))?, count)
-            }
-        }))
     }
 
     #[inline]
@@ -246,41 +225,81 @@ impl<'a, const SIZE: usize> Index<'a, SIZE> {
         }
     }
 
-    #[inline]
-    fn count(&self) -> u64 {
-        let (Self::Map(_, count) | Self::Copy(_, count)) = self;
-        *count
-    }
-
     /// The last entry for which `is_before` holds, which it does for a first part of the entries if they are in order. Out of
-    /// order ones give any entry: it is checked by who asks.
-    fn last_where(&self, is_before: impl Fn([u8; SIZE]) -> bool) -> Option<[u8; SIZE]> {
-        self.last_near(self.count() / 2, is_before).map(|(_, bytes)| bytes)
-    }
-
-    /// The same with its number, looked for around `guess` in steps that grow, then by halves.
-    fn last_near(&self, guess: u64, is_before: impl Fn([u8; SIZE]) -> bool) -> Option<(u64, [u8; SIZE])> {
-        let (mut low, mut high) = (0, self.count());
+    /// order ones give any entry: it is checked by who asks. Looked for around `guess` in steps that grow, then by halves.
+    #[inline]
+    fn last_near(&self, guess: u64, is_before: impl Fn([u8; SIZE]) -> bool) -> Option<[u8; SIZE]> {
+        let (Self::Map(_, count) | Self::Copy(_, count)) = self;
+        let (mut low, mut high) = (0, *count);
         let mut best = None;
         let mut probe = guess.min(high.saturating_sub(1));
         let mut step = 1;
         while low < high {
-            let went_up = match self.entry(probe) {
+            let near = match self.entry(probe) {
                 Some(bytes) if is_before(bytes) => {
-                    best = Some((probe, bytes));
+                    best = Some(bytes);
                     low = probe + 1;
-                    true
+                    low + step - 1
                 }
                 _ => {
                     high = probe;
-                    false
+                    high.saturating_sub(step)
                 }
             };
             // Away from the guess by steps while only one side is known, else in the middle.
-            let near = if went_up { low + step } else { high.saturating_sub(step) };
             probe = if (low..high).contains(&near) { near } else { low + (high - low) / 2 };
             step *= 8;
         }
         best
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Index;
+    use crate::storage::part::SegmentPart;
+    use crate::storage::testing::Folder;
+    use crate::sys::Access;
+
+    /// An index of eight-byte numbers.
+    fn part(folder: &Folder, numbers: &[u64]) -> SegmentPart {
+        folder.write("index", &numbers.iter().flat_map(|number| number.to_be_bytes()).collect::<Vec<_>>());
+        SegmentPart::new(folder.dir.open_file("index", Access::Read).unwrap()).unwrap()
+    }
+
+    #[test]
+    fn the_last_entry_is_found_from_any_guess() {
+        let folder = Folder::new("lookup");
+        for count in [0, 1, 2, 3, 7, 8, 9, 63, 200] {
+            let numbers: Vec<u64> = (0..count).map(|number| number * 10).collect();
+            let part = part(&folder, &numbers);
+            let mapping = part.map(count * 8, 0).unwrap();
+            for index in [Index::<8>::Map(&mapping, count), Index::Copy(&part, count)] {
+                for wanted in (0..count * 10 + 20).step_by(if count > 10 { 37 } else { 5 }) {
+                    for guess in [0, 1, count / 3, count / 2, count, u64::MAX, wanted / 10] {
+                        let found = index.last_near(guess, |bytes| u64::from_be_bytes(bytes) < wanted);
+                        let expected = numbers.iter().rfind(|number| **number < wanted);
+                        assert_eq!(
+                            found.map(u64::from_be_bytes).as_ref(),
+                            expected,
+                            "{wanted} of {count} from {guess}"
+                        );
+                    }
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn entries_out_of_order_end_the_search_all_the_same() {
+        let folder = Folder::new("lookup");
+        let numbers: Vec<u64> = (0..100_u64).map(|number| number.wrapping_mul(0x9e37_79b9_7f4a_7c15)).collect();
+        let part = part(&folder, &numbers);
+        let index = Index::<8>::Copy(&part, 100);
+        for guess in 0..100 {
+            if let Some(found) = index.last_near(guess, |bytes| u64::from_be_bytes(bytes) < u64::MAX / 3) {
+                assert!(u64::from_be_bytes(found) < u64::MAX / 3);
+            }
+        }
     }
 }

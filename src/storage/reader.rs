@@ -66,7 +66,7 @@ pub struct Reader {
     /// The next record has this offset, or one above.
     offset: i64,
     /// Before the batch that holds `offset`, where `is_placed`; else of use only as a way to its segment.
-    cursor: Option<Cursor>,
+    cursor: Option<Box<Cursor>>,
     placed: Placed,
     list: Arc<SegmentList>,
     gatherer: Gatherer,
@@ -183,7 +183,7 @@ impl Reader {
                         self.keep(cursor);
                         return Ok(None);
                     }
-                    cursor = self.next_segment(cursor, offset)?;
+                    cursor = self.next_segment(&cursor, offset)?;
                     cursor.window.set_ahead(max_bytes);
                 }
                 Err(Error::Corrupt { .. }) if self.config.on_corrupt == OnCorrupt::Skip => {
@@ -206,7 +206,7 @@ impl Reader {
 
     /// Takes the cursor out, before the batch that holds `offset`. The end was loaded before.
     #[inline]
-    fn place(&mut self, offset: i64, end: i64) -> Result<Cursor> {
+    fn place(&mut self, offset: i64, end: i64) -> Result<Box<Cursor>> {
         if self.log.roll_generation() != self.list.generation() {
             self.follow()?;
         }
@@ -227,7 +227,7 @@ impl Reader {
 
     /// Puts the cursor back, which stands where the offset is.
     #[inline]
-    fn keep(&mut self, cursor: Cursor) {
+    fn keep(&mut self, cursor: Box<Cursor>) {
         self.cursor = Some(cursor);
         self.placed = Placed::Yes;
     }
@@ -243,7 +243,7 @@ impl Reader {
 
     /// Falls forward: the segment has nothing more, and the log goes on at `offset` or above.
     #[cold]
-    fn next_segment(&mut self, cursor: Cursor, offset: i64) -> Result<Cursor> {
+    fn next_segment(&mut self, cursor: &Cursor, offset: i64) -> Result<Box<Cursor>> {
         let list = &cursor.list;
         let offset_behind = list.next_base(cursor.at);
         if offset_behind != i64::MAX {

@@ -99,6 +99,7 @@ impl Gatherer {
     fn run(&mut self, cursor: &mut Cursor, wanted: &Wanted<'_>, first: &BatchHeader) -> Result<Option<Arc<View>>> {
         let start = cursor.position;
         cursor.window.read_ahead(start)?;
+        cursor.window.note(first);
         let mut run = Run::begin(cursor, first);
         while run.len < wanted.max_bytes
             && self.extend(cursor, wanted, start, &mut run).unwrap_or(Shown::No) == Shown::Yes

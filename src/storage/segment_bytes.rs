@@ -7,14 +7,19 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use super::config::ReadMode;
+use super::names::SegmentFile;
 use super::part::{Mapping, SegmentPart};
 use super::partition::PartitionLog;
 use super::segments::{Extent, Place, Segment};
 use super::view::Memory;
 use crate::error::{Error, Result};
+use crate::record::BatchHeader;
 
 /// Least bytes that a copying window reads at once.
 const COPY_BYTES_LEAST: usize = 8 << 10;
+
+/// The part of a header that leads to the next batch.
+const LINKED_BYTES: u64 = 27;
 
 /// Most bytes that it reads ahead of need.
 pub const COPY_BYTES_MAX: usize = 16 << 20;
@@ -27,6 +32,19 @@ pub struct SegmentBytes {
     extent: Extent,
     limit: u64,
     source: Source,
+    /// The map of the offset index that was used last.
+    index: Option<Arc<Mapping>>,
+    /// The map of the time index.
+    time_index: Option<Arc<Mapping>>,
+    /// What batches are like here, as far as was seen.
+    typical: Typical,
+}
+
+/// Size and offsets of a batch that was met: its neighbours are often like it.
+#[derive(Debug, Clone, Copy, Default)]
+struct Typical {
+    size: u64,
+    offsets: u64,
 }
 
 #[derive(Debug)]
@@ -51,7 +69,16 @@ impl SegmentBytes {
             ReadMode::Map => Source::Map(part.map(limit, segment.map_len(limit, extent))?),
             ReadMode::Copy => Source::Copy { start: 0, buffer: Vec::new(), ahead: COPY_BYTES_LEAST },
         };
-        Ok(Some(Self { segment: Arc::clone(segment), place, extent, limit, source }))
+        Ok(Some(Self {
+            segment: Arc::clone(segment),
+            place,
+            extent,
+            limit,
+            source,
+            index: None,
+            time_index: None,
+            typical: Typical::default(),
+        }))
     }
 
     /// The segment.
@@ -145,13 +172,59 @@ impl SegmentBytes {
         }
     }
 
+    /// Remembers what a batch of this segment is like.
+    #[inline]
+    pub fn note(&mut self, header: &BatchHeader) {
+        let offsets = u64::from(header.last_offset_delta.unsigned_abs()) + 1;
+        self.typical = Typical { size: header.size() as u64, offsets };
+    }
+
+    /// Says that a walk from `position` over `offsets` offsets comes. The headers on its way, each a wait for memory, are asked for at
+    /// once, as far as they are where batches like the last one would have them.
+    #[inline]
+    pub fn prefetch_batches(&self, position: u64, offsets: i64) {
+        const STEPS_MOST: u64 = 64;
+        const TARGET_BYTES_MOST: u64 = 512;
+        let Typical { size, offsets: each @ 1.. } = self.typical else { return };
+        let steps = (u64::try_from(offsets).unwrap_or(0) / each + 1).min(STEPS_MOST);
+        for header in (0..=steps).map(|step| position + step * size) {
+            self.prefetch(header, 1);
+            self.prefetch(header + LINKED_BYTES - 1, 1);
+        }
+        self.prefetch(position + steps * size, size.min(TARGET_BYTES_MOST));
+    }
+
+    /// Entries of an index that may be looked at now, which are mapped where this window maps; `None` where there is none.
+    ///
+    /// How far an index may be looked at belongs to the same tail as the log's extent.
+    #[inline]
+    pub fn prepare_index(&mut self, log: &PartitionLog, which: SegmentFile) -> Result<Option<u64>> {
+        let Some(part) = self.segment.index(log.folder(), which)? else { return Ok(None) };
+        let (count, bytes) = Segment::index_entries(part, which, self.extent)?;
+        if count == 0 {
+            return Ok(None);
+        }
+        let slot = if which == SegmentFile::TimeIndex { &mut self.time_index } else { &mut self.index };
+        let is_mapped = slot.as_ref().is_some_and(|mapping| mapping.len() >= bytes);
+        if !is_mapped && matches!(self.source, Source::Map(_)) {
+            // An index that still grows is mapped as far as it may.
+            let growth = if self.extent == Extent::Closed { 0 } else { log.config().segment_index_bytes };
+            *slot = Some(part.map(bytes, bytes.max(growth))?);
+        }
+        Ok(Some(count))
+    }
+
+    /// The map of a prepared index; `None` where bytes are copied.
+    #[inline]
+    pub fn index_map(&self, which: SegmentFile) -> Option<&Mapping> {
+        if which == SegmentFile::TimeIndex { self.time_index.as_deref() } else { self.index.as_deref() }
+    }
+
     /// Says that the bytes from `position` on will be looked at soon. Of use where they are mapped.
     #[inline]
-    pub fn prefetch(&self, position: u64, len: usize) {
-        if let Source::Map(mapping) = &self.source
-            && let Some(end) = position.checked_add(len as u64)
-        {
-            mapping.prefetch(position as usize..end.min(self.limit) as usize);
+    pub fn prefetch(&self, position: u64, len: u64) {
+        if let Source::Map(mapping) = &self.source {
+            mapping.prefetch(position as usize..position.saturating_add(len).min(self.limit) as usize);
         }
     }
 

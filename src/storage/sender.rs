@@ -64,7 +64,7 @@ pub struct Sender {
     manner: Manner,
     list: Arc<SegmentList>,
     /// In the segment that is being sent; `None` before the first byte.
-    cursor: Option<Cursor>,
+    cursor: Option<Box<Cursor>>,
     /// Where the next byte is.
     position: u64,
     /// The last batch boundary known at or before the position.
@@ -150,7 +150,7 @@ impl Sender {
         Ok(())
     }
 
-    fn stand(&mut self, cursor: Cursor) {
+    fn stand(&mut self, cursor: Box<Cursor>) {
         self.position = cursor.position;
         self.behind.set(Boundary { position: cursor.position, offset: cursor.expected });
         self.ahead = None;

@@ -14,7 +14,7 @@ use super::segment_bytes::SegmentBytes;
 use super::segments::{Extent, SegmentList};
 use super::unpack::{damaged, is_damaged_v2};
 use crate::error::{Error, Result};
-use crate::record::{BatchError, BatchHeader, EntryHeader, scan_entry};
+use crate::record::{BatchError, BatchHeader, EntryHeader, batch_link, scan_entry};
 
 /// A place between two batches.
 #[derive(Debug)]
@@ -68,7 +68,7 @@ impl Cursor {
     /// Stands before the first batch of a segment of the list (which has that many).
     pub fn open(log: &PartitionLog, mode: ReadMode, list: &Arc<SegmentList>, at: usize) -> Result<Opened> {
         let Some(segment) = list.get(at) else { return Ok(Opened::Missing) };
-        let Some(window) = SegmentBytes::open(log, mode, segment, list.place(at))? else { return Ok(Opened::Missing) };
+        let Some(window) = SegmentBytes::open(log, mode, &segment, list.place(at))? else { return Ok(Opened::Missing) };
         let expected = segment.base_offset();
         let next_base = list.next_base(at);
         Ok(Opened::Cursor(Self {
@@ -112,6 +112,29 @@ impl Cursor {
         let here = (self.position, self.expected);
         self.pass(size, next_offset);
         self.unchecked = Some(here);
+    }
+
+    /// Passes batches that follow each other without a gap and end at or before `offset`, below `end`: the quick part of a walk. Where it stops,
+    /// [`Cursor::peek`] says why.
+    #[inline]
+    pub fn skim(&mut self, log: &PartitionLog, offset: i64, end: i64) -> Result<()> {
+        let stop = self.stop(end).min(offset);
+        let bytes = self.window.at(log, self.position, BatchHeader::SIZE)?;
+        let (mut at, mut expected) = (0, self.expected);
+        let mut last = None;
+        while let Some(link) = batch_link(bytes.get(at..).unwrap_or_default(), expected)
+            && link.next_offset <= stop
+        {
+            last = Some((at, expected));
+            at += link.size;
+            expected = link.next_offset;
+        }
+        if let Some((start, offset)) = last {
+            let position = self.position;
+            self.jump(position + at as u64, expected);
+            self.unchecked = Some((position + start as u64, offset));
+        }
+        Ok(())
     }
 
     /// Where offsets of this segment end, as far as `end` lets see.

@@ -78,6 +78,8 @@ pub struct Grower {
     pub reserved_end: u64,
     /// Up to where write-back was started.
     pub written_back: u64,
+    /// When growth ahead of need last found the disk full.
+    pub full_since: Option<std::time::Instant>,
 }
 
 /// What the syncer of this process keeps.

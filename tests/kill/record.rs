@@ -9,7 +9,7 @@ use super::dice::mix;
 
 const FIXED: usize = 28;
 /// Writers of short records only.
-pub const SHORT_WRITERS: [usize; 2] = [5, 6];
+pub const SHORT_WRITERS: [usize; 3] = [4, 5, 6];
 /// Timestamps of a writer's records rise by one from here.
 pub const TIME_ZERO: i64 = 1_700_000_000_000;
 

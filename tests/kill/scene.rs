@@ -23,10 +23,10 @@ use super::roles::{Follower, Watch, Writer, act, wait_readable};
 use super::stage::{Ground, Stage};
 use super::step::{self, Point, Reached};
 
-const SURVIVOR: usize = 1;
-/// These append short records, which are copied in few instructions.
-const VICTIM: usize = SHORT_WRITERS[0];
-const FIRST_VICTIM: usize = SHORT_WRITERS[1];
+// All append short records, which are copied in few instructions.
+const SURVIVOR: usize = SHORT_WRITERS[0];
+const VICTIM: usize = SHORT_WRITERS[1];
+const FIRST_VICTIM: usize = SHORT_WRITERS[2];
 /// Bounds every wait here. The machine may be busy.
 const PATIENCE: Duration = Duration::from_secs(10);
 /// A sleeper looks for itself every 50 ms, or is woken by the end of the dead process.
@@ -37,6 +37,8 @@ const WAKE_PATIENCE: Duration = Duration::from_secs(1);
 pub enum Operation {
     /// Append number `n` of the process, a batch of `count` records.
     Append { n: u32, count: u32 },
+    /// The first append of all, which finds nothing grown ahead.
+    FirstAppend,
     /// Waiting until all is durable.
     Sync,
     /// Joining a session.
@@ -96,7 +98,8 @@ impl Scene {
             leave_a_mess(&set.stage);
         }
         if self.operation.has_company() {
-            set.survivor = Some(start_survivor(&set.stage));
+            let is_first = self.after.map_or(self.operation, |(first, _)| first) == Operation::FirstAppend;
+            set.survivor = Some(start_survivor(&set.stage, if is_first { 0 } else { 3 }));
         }
         if self.operation.has_company() || self.sleeper == Sleeper::OnlyReads {
             set.sleeper = Some(start_sleeper(&set.stage, self.sleeper));
@@ -181,8 +184,6 @@ impl Set {
     }
 
     fn open_once_more(&self) -> std::result::Result<(), String> {
-        // The session may have ended, and what was durable in it is counted anew.
-        self.stage.board.durable_now().store(0, SeqCst);
         let place = self.stage.board.place(SURVIVOR);
         let mut next = Child::fork(|| act(place, || append_some(&self.stage, 8)));
         let ended = next.wait_until(PATIENCE);
@@ -210,13 +211,13 @@ fn append_some(stage: &Stage, count: u32) -> Result<()> {
     directory.close()
 }
 
-/// Opens, waits for the word, appends on, closes.
-fn start_survivor(stage: &Stage) -> (Child, PipeWriter) {
+/// Opens, appends a little, waits for the word, appends on, closes.
+fn start_survivor(stage: &Stage, append_count: u32) -> (Child, PipeWriter) {
     let (mut waits, gate) = pipe().expect("pipe");
     let role = |waits: &mut PipeReader| {
         let (directory, log) = stage.open(OpenMode::ReadWrite)?;
         let mut writer = Writer::new(&stage.board, SURVIVOR);
-        for _ in 0..3 {
+        for _ in 0..append_count {
             writer.append(&log, 1)?;
         }
         stage.board.ready().fetch_add(1, SeqCst);
@@ -285,14 +286,18 @@ fn perform(stage: &Stage, place: usize, operation: Operation) -> Result<()> {
         return Ok(());
     }
     let (directory, log) = stage.open(OpenMode::ReadWrite)?;
-    let before = if let Operation::Append { n, .. } = operation { n } else { 20 };
+    let before = match operation {
+        Operation::Append { n, .. } => n,
+        Operation::FirstAppend => 0,
+        _ => 20,
+    };
     let mut last = 0;
     for _ in 0..before {
         last = writer.append(&log, 1)?;
     }
     match operation {
-        Operation::Append { count, .. } => {
-            writer.prepare(count);
+        Operation::Append { .. } | Operation::FirstAppend => {
+            writer.prepare(if let Operation::Append { count, .. } = operation { count } else { 1 });
             stop_here();
             writer.append_prepared(&log)?;
             stop_here();
@@ -350,7 +355,7 @@ fn wait_for(is_so: impl Fn() -> bool) -> std::result::Result<(), &'static str> {
 /// Number of the append, of a process beside a survivor, with which `count` rises.
 pub fn number_of_append(settings: &[(&'static str, String)], count: fn(&Log, &Path) -> u64) -> u32 {
     let stage = Stage::new(Ground::Memory, settings);
-    let (_survivor, _gate) = start_survivor(&stage);
+    let (_survivor, _gate) = start_survivor(&stage, 3);
     wait_for(|| stage.board.ready().load(SeqCst) >= 1).expect("the survivor is ready");
     let mut probe = Child::fork(|| {
         act(stage.board.place(VICTIM), || {

@@ -7,10 +7,12 @@
 #include <fcntl.h>
 #include <linux/futex.h>
 #include <sched.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/mman.h>
+#include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <time.h>
@@ -97,6 +99,17 @@ void touch_memory(uint64_t size)
 {
     if (size > 0)
         close(reservoir_fill(size));
+}
+
+pid_t start_child(void)
+{
+    pid_t parent = getpid(), child = check_sys(fork(), "fork");
+    if (child == 0) {
+        check_sys(prctl(PR_SET_PDEATHSIG, SIGKILL), "prctl");
+        if (getppid() != parent)
+            _exit(1);
+    }
+    return child;
 }
 
 static int emitted;

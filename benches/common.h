@@ -12,6 +12,7 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <string.h>
+#include <sys/types.h>
 
 #if defined(__SSE4_2__)
 #include <nmmintrin.h>
@@ -44,6 +45,8 @@ void check(ckafka_err_t err, const char *what);
 int check_sys(int result, const char *what);
 
 uint64_t now_ns(void);
+/* As fork; the child ends with its parent, so that a failure leaves nobody spinning. */
+pid_t start_child(void);
 void spin_until(uint64_t when_ns);
 /* Binds the calling thread to a core, counted around where there are fewer. */
 void pin(int cpu);

@@ -48,7 +48,7 @@ static pid_t start_receiver(int *fd, uint64_t wanted_a_pass, uint64_t passes, in
     check_sys(bind(listener, (struct sockaddr *)&address, sizeof address), "bind");
     check_sys(getsockname(listener, (struct sockaddr *)&address, &length), "getsockname");
     check_sys(listen(listener, 1), "listen");
-    pid_t receiver = check_sys(fork(), "fork");
+    pid_t receiver = start_child();
     if (receiver == 0) {
         pin(1);
         int peer = check_sys(socket(AF_INET, SOCK_STREAM, 0), "socket");

@@ -110,7 +110,7 @@ static pid_t start_reservoir(uint64_t bytes, uint64_t seconds)
 {
     int ready[2];
     check_sys(pipe(ready), "pipe");
-    pid_t keeper = check_sys(fork(), "fork");
+    pid_t keeper = start_child();
     if (keeper != 0) {
         char byte;
         close(ready[1]);

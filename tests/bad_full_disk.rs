@@ -1,12 +1,13 @@
 //! A full disk fails the append that needs room, and nothing else: what was there stays, and once there is room the same handle appends on.
 //!
-//! On a small tmpfs of the test's own.
+//! On small file systems of the test's own: a tmpfs, and an ext4 image, which takes root. After a failed growth ext4 keeps a part of it.
 
 #[allow(dead_code, reason = "shared by many tests, each of which uses a part")]
 mod common;
 
 use std::fs::{self, File};
-use std::path::Path;
+use std::io::Write;
+use std::path::{Path, PathBuf};
 
 use ckafka::Error;
 use ckafka::broker::{Conf, Directory, Log, OpenMode};
@@ -14,25 +15,38 @@ use common::child;
 use common::logs::{self, Owned, TOPIC};
 use common::scratch::Scratch;
 
-const SMALL_DISK: &str = "mount -t tmpfs -o size=3m,mode=755 none \"$D\"";
+/// Kind and mount of each.
+const DISKS: [(&str, &str); 2] = [
+    ("tmpfs", "mkdir \"$D/disk\" && mount -t tmpfs -o size=8m,mode=755 none \"$D/disk\""),
+    (
+        "ext4",
+        "mkdir \"$D/disk\" && truncate -s 12M \"$D/image\" && mkfs.ext4 -q -F -m 0 \"$D/image\" && \
+         mount -o loop \"$D/image\" \"$D/disk\" && rmdir \"$D/disk/lost+found\"",
+    ),
+];
 
-fn on_a_small_disk(test: &str, part: &str) {
-    let place = Scratch::new(&format!("full-disk-{part}"));
-    match child::in_own_mounts(SMALL_DISK, part, place.path()) {
-        Some(output) => child::assert_well(&output),
-        None => common::skip(test, "to be allowed mounts of its own (unshare -Urm)"),
+fn on_small_disks(test: &str, part: &str) {
+    for (kind, mount) in DISKS {
+        let place = Scratch::new(&format!("full-disk-{part}-{kind}"));
+        match child::in_own_mounts(mount, part, place.path()) {
+            Some(output) => child::assert_well(&output),
+            None => common::skip(test, &format!("to be allowed a {kind} of its own")),
+        }
     }
 }
 
-/// Takes room until `left` bytes are left or so.
-fn take_room(path: &Path, left: usize) {
-    let mut bytes = 3 << 20;
-    let ballast = path.join("ballast");
-    while bytes > 0 && fs::write(&ballast, vec![1; bytes]).is_err() {
-        bytes -= 16 << 10;
+fn disk() -> Option<PathBuf> {
+    child::folder().map(|folder| folder.join("disk"))
+}
+
+/// Takes all room but about `left` bytes.
+fn take_room(path: &Path, left: u64) {
+    let mut ballast = File::create(path.join("ballast")).expect("ballast opens");
+    for piece in [64 << 10, 1 << 10] {
+        while ballast.write_all(&vec![1; piece]).and_then(|()| ballast.sync_data()).is_ok() {}
     }
-    let file = File::options().write(true).open(ballast).expect("ballast opens");
-    file.set_len((bytes - left) as u64).expect("ballast is cut");
+    let size = ballast.metadata().expect("ballast has a size").len();
+    ballast.set_len(size.saturating_sub(left)).and_then(|()| ballast.sync_all()).expect("ballast is cut");
 }
 
 /// Appends until the disk is full; what was appended.
@@ -90,13 +104,13 @@ fn fill_free_and_go_on(path: &Path, settings: &[(&str, &str)], mode: &str, size:
 
 #[test]
 fn full_disk_fails_the_append_that_needs_room() {
-    on_a_small_disk("full_disk_fails_the_append_that_needs_room", "part_with_large_segments");
+    on_small_disks("full_disk_fails_the_append_that_needs_room", "part_with_large_segments");
 }
 
 #[test]
 #[ignore = "a part of the test above, which runs it in a process of its own"]
 fn part_with_large_segments() {
-    let Some(path) = child::folder() else { return };
+    let Some(path) = disk() else { return };
     for mode in ["mmap", "pwrite"] {
         fill_free_and_go_on(&path, &[], mode, 3000);
     }
@@ -104,13 +118,13 @@ fn part_with_large_segments() {
 
 #[test]
 fn full_disk_at_a_roll_fails_the_append_that_rolls() {
-    on_a_small_disk("full_disk_at_a_roll_fails_the_append_that_rolls", "part_with_small_segments");
+    on_small_disks("full_disk_at_a_roll_fails_the_append_that_rolls", "part_with_small_segments");
 }
 
 #[test]
 #[ignore = "a part of the test above, which runs it in a process of its own"]
 fn part_with_small_segments() {
-    let Some(path) = child::folder() else { return };
+    let Some(path) = disk() else { return };
     for mode in ["mmap", "pwrite"] {
         fill_free_and_go_on(&path, &[("segment.bytes", "65536")], mode, 1000);
     }
@@ -118,27 +132,27 @@ fn part_with_small_segments() {
 
 #[test]
 fn full_disk_at_an_index_fails_the_append_that_needs_the_entry() {
-    on_a_small_disk("full_disk_at_an_index_fails_the_append_that_needs_the_entry", "part_with_large_indexes");
+    on_small_disks("full_disk_at_an_index_fails_the_append_that_needs_the_entry", "part_with_large_indexes");
 }
 
 #[test]
 #[ignore = "a part of the test above, which runs it in a process of its own"]
 fn part_with_large_indexes() {
-    let Some(path) = child::folder() else { return };
+    let Some(path) = disk() else { return };
     for mode in ["mmap", "pwrite"] {
-        fill_free_and_go_on(&path, &[("index.interval.bytes", "0")], mode, 1);
+        fill_free_and_go_on(&path, &[("index.interval.bytes", "0")], mode, 250);
     }
 }
 
 #[test]
 fn full_disk_at_open_and_create_is_said() {
-    on_a_small_disk("full_disk_at_open_and_create_is_said", "part_that_creates");
+    on_small_disks("full_disk_at_open_and_create_is_said", "part_that_creates");
 }
 
 #[test]
 #[ignore = "a part of the test above, which runs it in a process of its own"]
 fn part_that_creates() {
-    let Some(path) = child::folder() else { return };
+    let Some(path) = disk() else { return };
     let data = path.join("data");
     fs::create_dir(&data).expect("folder");
     take_room(&path, 0);

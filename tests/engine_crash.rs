@@ -61,7 +61,7 @@ fn check(path: &Path, acknowledged: i64, end_before: i64, round: usize) -> i64 {
         assert_eq!(log.offset_for_time(T + offset).expect("lookup"), Some((offset, T + offset)), "round {round}");
     }
     // Every other time the check dies too, so that recoveries follow each other.
-    if round % 2 == 0 {
+    if round.is_multiple_of(2) {
         logs::close((directory, log));
     }
     marks.end

@@ -252,13 +252,12 @@ impl Shared {
             outcome.keep(log.sync());
         }
         let gate = self.member.gate();
-        match &gate {
-            Ok(gate) => match gate.alone_among_writers() {
+        if let Ok(gate) = &gate {
+            match gate.alone_among_writers() {
                 Ok(true) => outcome.keep(self.close_session()),
                 Ok(false) => {}
                 Err(error) => outcome.keep(Err(error)),
-            },
-            Err(_) => {}
+            }
         }
         self.places().clear();
         self.list_anew();

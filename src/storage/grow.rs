@@ -3,6 +3,8 @@
 //! Space is reserved in large steps without changing the size, so that the size never runs ahead of what was zeroed; zeroes go in pieces of
 //! at most 1 MiB (`pwrite`, then populate: an error code instead of a signal). A full disk is met here, and fails one append.
 
+use std::time::{Duration, Instant};
+
 use super::active::INDEX_STEP;
 use super::config::LogConfig;
 use super::control::{ControlPage, Counter};
@@ -15,6 +17,8 @@ use crate::sys::Dir;
 const PIECE_MIN: u64 = 16 << 10;
 const PIECE_MAX: u64 = 1 << 20;
 const RESERVE_STEP: u64 = 16 << 20;
+/// How long a full disk is left alone by growth ahead of need.
+const FULL_PAUSE: Duration = Duration::from_millis(100);
 
 /// Bytes to prepare at once at `position`: small at first, so that an empty partition costs little.
 #[must_use]
@@ -63,13 +67,19 @@ pub fn grow_ahead(
     if grower.segment.as_ref().is_some_and(|segment| segment.base_offset() != control.prepared_base()) {
         return Ok(false);
     }
-    if control.prepared_end() < limit {
-        grow_piece(grower, control, config)?;
-        write_back(grower, position);
-    } else if wants_next() {
-        prepare_next(control, folder, config)?;
+    // A failed try costs milliseconds on a full disk, and no append needs the room yet.
+    if grower.full_since.is_some_and(|since| since.elapsed() < FULL_PAUSE) {
+        return Ok(false);
     }
-    Ok(true)
+    let grown = if control.prepared_end() < limit {
+        grow_piece(grower, control, config).map(|()| write_back(grower, position))
+    } else if wants_next() {
+        prepare_next(control, folder, config)
+    } else {
+        Ok(())
+    };
+    grower.full_since = matches!(grown, Err(Error::DiskFull { .. })).then(Instant::now);
+    grown.map(|()| true)
 }
 
 fn grow_piece(grower: &mut Grower, control: &ControlPage, config: &LogConfig) -> Result<()> {
@@ -77,6 +87,7 @@ fn grow_piece(grower: &mut Grower, control: &ControlPage, config: &LogConfig) ->
     let from = control.prepared_end();
     let to = (from + piece_at(from)).min(config.segment_bytes.max(from + 1));
     let file = segment.log_file();
+    broken::pass(Point::GrowBegun);
     let grown =
         reserve(&mut grower.reserved_end, file, from, to, config.segment_bytes).and_then(|()| file.zero(from..to));
     if let Err(error) = grown {

@@ -63,3 +63,92 @@ impl Aborted {
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use super::Aborted;
+    use crate::record::{Attributes, BatchHeader};
+    use crate::storage::config::LogConfig;
+    use crate::storage::names::SegmentFile;
+    use crate::storage::partition::PartitionLog;
+    use crate::storage::recovery::Inspected;
+    use crate::storage::testing::Folder;
+    use crate::storage::transactions::{AbortedTransaction, encode};
+    use crate::sys::Dir;
+
+    fn aborted(producer_id: i64, first_offset: i64, last_offset: i64, stable: i64) -> AbortedTransaction {
+        AbortedTransaction { producer_id, first_offset, last_offset, last_stable_offset: stable }
+    }
+
+    /// Segments at 0, 100 and 200; markers lie segments behind what they abort.
+    fn log(folder: &Folder) -> Arc<PartitionLog> {
+        let index = |base, entries: &[_]| folder.write(&SegmentFile::TxnIndex.name(base), &encode(entries));
+        index(0, &[aborted(7, 10, 20, 15)]);
+        index(200, &[aborted(8, 15, 210, 211), aborted(7, 150, 220, 221)]);
+        let inspected = Inspected {
+            segments: vec![(0, 0), (100, 0), (200, 0)],
+            end_offset: 300,
+            log_start: 0,
+            open_transaction: None,
+            report: Vec::new(),
+        };
+        let dir = Dir::open(folder.dir.path()).unwrap();
+        PartitionLog::open_fixed(dir, "t", 0, LogConfig::default(), inspected, "nobody writes it")
+    }
+
+    fn batch(producer_id: i64, base_offset: i64, attributes: i16) -> BatchHeader {
+        BatchHeader {
+            base_offset,
+            batch_length: 49,
+            partition_leader_epoch: 0,
+            crc: 0,
+            attributes: Attributes(attributes),
+            last_offset_delta: 0,
+            base_timestamp: 0,
+            max_timestamp: 0,
+            producer_id,
+            producer_epoch: 0,
+            base_sequence: 0,
+            record_count: 1,
+        }
+    }
+
+    #[test]
+    fn a_batch_is_hidden_from_its_transactions_begin_to_its_marker() {
+        let folder = Folder::new("isolation");
+        let log = log(&folder);
+        let list = log.segments().at(log.folder(), 0).unwrap();
+        // In any order: a seek may come from anywhere.
+        let cases = [
+            (7, 10, true),
+            (7, 9, false),
+            (7, 19, true),
+            (7, 21, false),
+            (8, 10, false),
+            (8, 15, true),
+            (8, 120, true),
+            (7, 120, false),
+            (7, 150, true),
+            (9, 150, false),
+            (8, 209, true),
+            (8, 212, false),
+            (7, 219, true),
+            (7, 250, false),
+            (7, 12, true),
+            (8, 200, true),
+        ];
+        let mut one = Aborted::default();
+        for (producer, offset, hidden) in cases {
+            let at = list.find(offset).unwrap();
+            let mut fresh = Aborted::default();
+            for aborted in [&mut one, &mut fresh] {
+                let found = aborted.hides(&log, &list, at, 300, &batch(producer, offset, 0x10)).unwrap();
+                assert_eq!(found, hidden, "producer {producer} at {offset}");
+            }
+        }
+        assert!(!one.hides(&log, &list, 0, 300, &batch(7, 12, 0)).unwrap(), "not of a transaction");
+        assert!(!one.hides(&log, &list, 0, 300, &batch(7, 20, 0x30)).unwrap(), "a marker is not hidden twice");
+    }
+}

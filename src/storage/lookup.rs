@@ -74,8 +74,11 @@ pub fn locate(
     offset: i64,
     end: i64,
 ) -> Result<Box<Cursor>> {
-    let wanted = list.find(offset).and_then(|at| list.get(at));
-    let near = near.filter(|near| wanted.is_some_and(|segment| Arc::ptr_eq(segment, near.window.segment())));
+    let wanted = list.find(offset);
+    let near = near.filter(|near| {
+        let is_here = Arc::ptr_eq(&near.list, list) && Some(near.at) == wanted;
+        is_here || wanted.is_some() && list.position_of(near.window.segment()) == wanted
+    });
     let mut cursor = match near {
         Some(near) => near,
         None => open_at(log, manner.mode, list, offset)?,
@@ -248,5 +251,55 @@ impl<'a, const SIZE: usize> Index<'a, SIZE> {
             step *= 8;
         }
         best
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Index;
+    use crate::storage::part::SegmentPart;
+    use crate::storage::testing::Folder;
+    use crate::sys::Access;
+
+    /// An index of eight-byte numbers.
+    fn part(folder: &Folder, numbers: &[u64]) -> SegmentPart {
+        folder.write("index", &numbers.iter().flat_map(|number| number.to_be_bytes()).collect::<Vec<_>>());
+        SegmentPart::new(folder.dir.open_file("index", Access::Read).unwrap()).unwrap()
+    }
+
+    #[test]
+    fn the_last_entry_is_found_from_any_guess() {
+        let folder = Folder::new("lookup");
+        for count in [0, 1, 2, 3, 7, 8, 9, 63, 200] {
+            let numbers: Vec<u64> = (0..count).map(|number| number * 10).collect();
+            let part = part(&folder, &numbers);
+            let mapping = part.map(count * 8, 0).unwrap();
+            for index in [Index::<8>::Map(&mapping, count), Index::Copy(&part, count)] {
+                for wanted in (0..count * 10 + 20).step_by(if count > 10 { 37 } else { 5 }) {
+                    for guess in [0, 1, count / 3, count / 2, count, u64::MAX, wanted / 10] {
+                        let found = index.last_near(guess, |bytes| u64::from_be_bytes(bytes) < wanted);
+                        let expected = numbers.iter().rfind(|number| **number < wanted);
+                        assert_eq!(
+                            found.map(u64::from_be_bytes).as_ref(),
+                            expected,
+                            "{wanted} of {count} from {guess}"
+                        );
+                    }
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn entries_out_of_order_end_the_search_all_the_same() {
+        let folder = Folder::new("lookup");
+        let numbers: Vec<u64> = (0..100_u64).map(|number| number.wrapping_mul(0x9e37_79b9_7f4a_7c15)).collect();
+        let part = part(&folder, &numbers);
+        let index = Index::<8>::Copy(&part, 100);
+        for guess in 0..100 {
+            if let Some(found) = index.last_near(guess, |bytes| u64::from_be_bytes(bytes) < u64::MAX / 3) {
+                assert!(u64::from_be_bytes(found) < u64::MAX / 3);
+            }
+        }
     }
 }

@@ -3,7 +3,7 @@
 //! - `config`, `names`, `index`, `tail`: what a log is made of, and the sparse-index rule;
 //! - `control`, `slots`, `session`, `open`: what processes share, and how a partition is joined;
 //! - `partition`: the handle. Its writing side: `writer`, `active`, `append`, `raw`, `grow`, `roll`, `takeover`, `durable`, `close`;
-//! - `segments`, `part`, `segment_bytes`: which segments there are, and how far each may be looked at;
+//! - `segments`, `segment`, `part`, `segment_bytes`: which segments there are, and how far each may be looked at;
 //! - `walk`, `lookup`, `times`: batches in order, by offset, by time;
 //! - `reader`, `run`, `view`, `table`, `unpack`, `arrived`, `isolation`, `wait`, `sender`: what comes out;
 //! - `recovery` (the order of steps), `housekeeping`, `survey`, `clean_tail`, `set_aside`, `rebuild`, `producer_recovery`: a folder made ready for a writer;
@@ -38,6 +38,7 @@ pub mod recovery;
 pub mod roll;
 pub mod run;
 mod scan;
+pub mod segment;
 pub mod segment_bytes;
 mod segment_scan;
 pub mod segments;

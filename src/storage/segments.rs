@@ -1,191 +1,19 @@
 //! The segments of a partition as readers see them: which there are, by their names, and how far each may be looked at.
 //!
 //! Which segment holds an offset is known from the list alone, never from bytes. A list belongs to a roll generation and
-//! is made anew when that moves; segments whose file is still the same inode are kept, with their maps.
+//! is made anew when that moves; segments in use whose file is still the same inode are kept, with their maps. A bounded number stays open.
 
-use std::sync::atomic::{Ordering, fence};
-use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::collections::VecDeque;
+use std::sync::{Arc, Mutex, OnceLock, PoisonError, Weak};
 
-use super::control::ControlPage;
-use super::index::{OffsetEntry, TimeEntry};
 use super::names::SegmentFile;
-use super::part::SegmentPart;
-use super::tail::TailState;
 use crate::error::Result;
-use crate::sys::{Access, Dir};
+use crate::sys::Dir;
 
-/// One segment: opened and mapped on first use, shared by all readers and views of the process, kept alive by views after it is unlinked.
-#[derive(Debug)]
-pub struct Segment {
-    base_offset: i64,
-    /// What was found valid of it, where nobody writes.
-    valid_len: Option<u64>,
-    /// How far it is mapped while it is the newest.
-    map_len: u64,
-    log: OnceLock<SegmentPart>,
-    index: OnceLock<SegmentPart>,
-    time_index: OnceLock<SegmentPart>,
-    max_timestamp: OnceLock<i64>,
-}
+pub use super::segment::{Extent, Place, Segment};
 
-/// Whether later segments follow in the list.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Place {
-    /// The last of the list: may still be written.
-    Newest,
-    /// Trimmed, never written again.
-    Older,
-}
-
-/// How far the files of a segment may be looked at.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Extent {
-    /// As far as the files reach: nobody changes their lengths.
-    Closed,
-    /// As far as the published tail says: beyond, a roll or takeover may cut.
-    Published {
-        /// Bytes of the log.
-        bytes: u64,
-        /// Where they end.
-        end_offset: i64,
-        /// Entries of the offset index.
-        offset_entries: u64,
-        /// Entries of the time index.
-        time_entries: u64,
-    },
-    /// The page did not say (publishes came too fast, or it was never filled): the log by fstat, no index.
-    Unknown,
-}
-
-impl Segment {
-    fn new(base_offset: i64, valid_len: Option<u64>, map_len: u64) -> Self {
-        Self {
-            base_offset,
-            valid_len,
-            map_len,
-            log: OnceLock::new(),
-            index: OnceLock::new(),
-            time_index: OnceLock::new(),
-            max_timestamp: OnceLock::new(),
-        }
-    }
-
-    /// Offset that its name carries.
-    #[must_use]
-    #[inline]
-    pub fn base_offset(&self) -> i64 {
-        self.base_offset
-    }
-
-    /// The log file, opened on first use; `None` where it is not there (any more).
-    #[inline]
-    pub fn log(&self, dir: &Dir) -> Result<Option<&SegmentPart>> {
-        if let Some(part) = self.log.get() {
-            return Ok(Some(part));
-        }
-        let Some(file) = dir.open_file_if_there(&SegmentFile::Log.name(self.base_offset), Access::Read)? else {
-            return Ok(None);
-        };
-        let part = SegmentPart::new(file)?;
-        Ok(Some(self.log.get_or_init(|| part)))
-    }
-
-    /// The log file where it was opened before: what a cursor that stands in the segment works with.
-    #[must_use]
-    #[inline]
-    pub fn opened_log(&self) -> Option<&SegmentPart> {
-        self.log.get()
-    }
-
-    /// One of its two indexes, opened on first use; `None` where it is missing.
-    pub fn index(&self, dir: &Dir, which: SegmentFile) -> Result<Option<&SegmentPart>> {
-        let slot = if which == SegmentFile::TimeIndex { &self.time_index } else { &self.index };
-        if let Some(part) = slot.get() {
-            return Ok(Some(part));
-        }
-        let Some(file) = dir.open_file_if_there(&which.name(self.base_offset), Access::Read)? else {
-            return Ok(None);
-        };
-        let part = SegmentPart::new(file)?;
-        Ok(Some(slot.get_or_init(|| part)))
-    }
-
-    /// How far its files may be looked at now.
-    #[must_use]
-    pub fn extent(&self, control: Option<&ControlPage>, place: Place) -> Extent {
-        let (Some(control), Place::Newest) = (control, place) else { return Extent::Closed };
-        match published_tail(control) {
-            None => Extent::Unknown,
-            Some(tail) if tail.base_offset > self.base_offset => Extent::Closed,
-            // Rolled into, but nothing is published in it yet.
-            Some(tail) if tail.base_offset < self.base_offset => {
-                Extent::Published { bytes: 0, end_offset: tail.end_offset, offset_entries: 0, time_entries: 0 }
-            }
-            Some(tail) => Extent::Published {
-                bytes: tail.position,
-                end_offset: tail.end_offset,
-                offset_entries: tail.offset_entries,
-                time_entries: tail.time_entries,
-            },
-        }
-    }
-
-    /// Bytes of the log within an extent.
-    #[inline]
-    pub fn log_bytes(&self, part: &SegmentPart, extent: Extent) -> Result<u64> {
-        match extent {
-            Extent::Published { bytes, .. } => Ok(bytes),
-            Extent::Closed => Ok(part.closed_len()?.min(self.valid_len.unwrap_or(u64::MAX))),
-            Extent::Unknown => part.file().len(),
-        }
-    }
-
-    /// Entries of an index within an extent, and the bytes that they take. Behind the last there may be zeroes.
-    #[inline]
-    pub fn index_entries(part: &SegmentPart, which: SegmentFile, extent: Extent) -> Result<(u64, u64)> {
-        let is_time = which == SegmentFile::TimeIndex;
-        let size = if is_time { TimeEntry::SIZE } else { OffsetEntry::SIZE } as u64;
-        let count = match extent {
-            Extent::Published { time_entries, .. } if is_time => time_entries,
-            Extent::Published { offset_entries, .. } => offset_entries,
-            Extent::Closed => part.closed_len()? / size,
-            Extent::Unknown => 0,
-        };
-        Ok((count, count * size))
-    }
-
-    /// How far to map the log: an active segment as far as it may grow, so that it seldom needs another map.
-    #[must_use]
-    pub fn map_len(&self, bytes: u64, extent: Extent) -> u64 {
-        if extent == Extent::Closed { bytes } else { bytes.max(self.map_len) }
-    }
-
-    /// Largest timestamp of any batch, once somebody walked the whole closed segment.
-    #[must_use]
-    pub fn max_timestamp(&self) -> Option<i64> {
-        self.max_timestamp.get().copied()
-    }
-
-    /// Keeps what a walk over the closed segment found.
-    pub fn set_max_timestamp(&self, timestamp: i64) {
-        let _ = self.max_timestamp.set(timestamp);
-    }
-}
-
-/// The tail that the published end selects, read while no publish came between. `None` after many tries, or of a page that was never filled.
-fn published_tail(control: &ControlPage) -> Option<TailState> {
-    for _ in 0..64 {
-        let end = control.published_end();
-        let tail = control.current_tail(end);
-        // The owner fills the idle copy only, so an unchanged end vouches for the one that was read.
-        fence(Ordering::Acquire);
-        if control.published_end() == end {
-            return tail.map(|(_, tail)| tail);
-        }
-        std::hint::spin_loop();
-    }
-    None
-}
+/// How many segments a partition's readers keep open beyond those that a cursor stands in: each costs up to three descriptors and maps.
+const KEPT_OPEN: usize = 16;
 
 /// The list of segments of one roll generation, in order of base offset.
 #[derive(Debug, Default)]
@@ -193,13 +21,32 @@ pub struct SegmentList {
     generation: u64,
     /// Beside the segments, so that a search touches nothing else.
     bases: Vec<i64>,
-    segments: Vec<Arc<Segment>>,
+    slots: Vec<Slot>,
+    open: Arc<Mutex<VecDeque<Arc<Segment>>>>,
+}
+
+/// A segment's place in a list: the segment itself where somebody uses it.
+#[derive(Debug)]
+struct Slot {
+    valid_len: Option<u64>,
+    map_len: u64,
+    segment: Mutex<Weak<Segment>>,
+    max_timestamp: Arc<OnceLock<i64>>,
+}
+
+impl Slot {
+    fn new(valid_len: Option<u64>, map_len: u64) -> Self {
+        Self { valid_len, map_len, segment: Mutex::default(), max_timestamp: Arc::default() }
+    }
+
+    fn used(&self) -> Option<Arc<Segment>> {
+        self.segment.lock().unwrap_or_else(PoisonError::into_inner).upgrade()
+    }
 }
 
 impl SegmentList {
-    fn new(generation: u64, segments: Vec<Arc<Segment>>) -> Self {
-        let bases = segments.iter().map(|segment| segment.base_offset).collect();
-        Self { generation, bases, segments }
+    fn new(generation: u64, bases: Vec<i64>, slots: Vec<Slot>, open: Arc<Mutex<VecDeque<Arc<Segment>>>>) -> Self {
+        Self { generation, bases, slots, open }
     }
 
     /// Roll generation that it is of, or older than.
@@ -219,11 +66,30 @@ impl SegmentList {
         Some(self.bases.partition_point(|base| *base <= offset).saturating_sub(1))
     }
 
-    /// A segment by its place in the list.
+    /// A segment by its place in the list. It stays open while somebody holds it, and for as long as it is among the last that were opened.
     #[must_use]
-    #[inline]
-    pub fn get(&self, at: usize) -> Option<&Arc<Segment>> {
-        self.segments.get(at)
+    pub fn get(&self, at: usize) -> Option<Arc<Segment>> {
+        let (slot, base) = (self.slots.get(at)?, self.bases.get(at)?);
+        let mut used = slot.segment.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(segment) = used.upgrade() {
+            return Some(segment);
+        }
+        let segment = Arc::new(Segment::new(*base, slot.valid_len, slot.map_len, Arc::clone(&slot.max_timestamp)));
+        *used = Arc::downgrade(&segment);
+        let mut open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
+        open.push_back(Arc::clone(&segment));
+        let oldest = if open.len() > KEPT_OPEN { open.pop_front() } else { None };
+        drop(open);
+        drop(used);
+        // Closing files takes a while: not under the locks.
+        drop(oldest);
+        Some(segment)
+    }
+
+    /// Largest timestamp of a closed segment, once somebody walked the whole of it.
+    #[must_use]
+    pub fn max_timestamp(&self, at: usize) -> Option<i64> {
+        self.slots.get(at)?.max_timestamp.get().copied()
     }
 
     /// Base of the one behind; `i64::MAX` behind the last.
@@ -237,26 +103,43 @@ impl SegmentList {
     #[must_use]
     #[inline]
     pub fn place(&self, at: usize) -> Place {
-        if at + 1 < self.segments.len() { Place::Older } else { Place::Newest }
+        if at + 1 < self.slots.len() { Place::Older } else { Place::Newest }
     }
 
     /// Where this very segment (not merely one of its name) stands.
     #[must_use]
     pub fn position_of(&self, segment: &Arc<Segment>) -> Option<usize> {
-        let at = self.find(segment.base_offset)?;
-        self.get(at).is_some_and(|found| Arc::ptr_eq(found, segment)).then_some(at)
+        let at = self.find(segment.base_offset())?;
+        self.slots.get(at)?.used().is_some_and(|found| Arc::ptr_eq(&found, segment)).then_some(at)
+    }
+
+    /// The place of the segment of that base if it is in use and its file is still the one under the name.
+    fn kept(&self, dir: &Dir, base: i64) -> Result<Option<Slot>> {
+        let Some(slot) = self.bases.binary_search(&base).ok().and_then(|at| self.slots.get(at)) else {
+            return Ok(None);
+        };
+        let Some(segment) = slot.used() else { return Ok(None) };
+        if let Some(part) = segment.opened_log() {
+            let stat = dir.stat(&SegmentFile::Log.name(base))?;
+            if stat.is_none_or(|stat| stat.identity != part.identity()) {
+                return Ok(None);
+            }
+        }
+        let (valid_len, map_len) = (slot.valid_len, slot.map_len);
+        let max_timestamp = Arc::clone(&slot.max_timestamp);
+        Ok(Some(Slot { valid_len, map_len, segment: Mutex::new(Arc::downgrade(&segment)), max_timestamp }))
     }
 
     /// Segments in it.
     #[must_use]
     pub fn len(&self) -> usize {
-        self.segments.len()
+        self.slots.len()
     }
 
     /// Whether there is none.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.segments.is_empty()
+        self.slots.is_empty()
     }
 }
 
@@ -285,8 +168,10 @@ impl Segments {
     /// For a folder that nobody writes: base offsets and valid bytes as `recovery::inspect` found them.
     #[must_use]
     pub fn fixed(segments: &[(i64, u64)]) -> Self {
-        let segments = segments.iter().map(|(base, len)| Arc::new(Segment::new(*base, Some(*len), 0))).collect();
-        Self { source: Source::Fixed, newest: Mutex::new(Some(Arc::new(SegmentList::new(0, segments)))) }
+        let bases = segments.iter().map(|(base, _)| *base).collect();
+        let slots = segments.iter().map(|(_, len)| Slot::new(Some(*len), 0)).collect();
+        let list = SegmentList::new(0, bases, slots, Arc::default());
+        Self { source: Source::Fixed, newest: Mutex::new(Some(Arc::new(list))) }
     }
 
     /// The list as of `generation` or newer. Segments that are still the same inode are kept.
@@ -321,32 +206,100 @@ impl Segments {
             bases.extend(base);
         }
         bases.sort_unstable();
-        let mut segments = Vec::with_capacity(bases.len());
-        for base in bases {
+        let mut slots = Vec::with_capacity(bases.len());
+        for base in &bases {
             let kept = match newest.as_ref() {
-                Some(list) => list.kept(dir, base)?,
+                Some(list) => list.kept(dir, *base)?,
                 None => None,
             };
-            segments.push(kept.unwrap_or_else(|| Arc::new(Segment::new(base, None, map_len))));
+            slots.push(kept.unwrap_or_else(|| Slot::new(None, map_len)));
         }
-        let list = Arc::new(SegmentList::new(generation, segments));
+        let open = newest.as_ref().map(|list| Arc::clone(&list.open)).unwrap_or_default();
+        let list = Arc::new(SegmentList::new(generation, bases, slots, open));
         *newest = Some(Arc::clone(&list));
         Ok(list)
     }
 }
 
-impl SegmentList {
-    /// The segment of that base if its file is still the one under the name; only opened ones are asked for.
-    fn kept(&self, dir: &Dir, base: i64) -> Result<Option<Arc<Segment>>> {
-        let Ok(at) = self.bases.binary_search(&base) else { return Ok(None) };
-        let Some(segment) = self.get(at) else { return Ok(None) };
-        let is_same = match segment.opened_log() {
-            None => true,
-            Some(part) => {
-                let stat = dir.stat(&SegmentFile::Log.name(base))?;
-                stat.is_some_and(|stat| stat.identity == part.identity())
-            }
-        };
-        Ok(is_same.then(|| Arc::clone(segment)))
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use super::{Place, Segments};
+    use crate::storage::names::SegmentFile;
+    use crate::storage::testing::Folder;
+
+    fn folder(bases: &[i64]) -> Folder {
+        let folder = Folder::new("segments");
+        for base in bases {
+            folder.write(&SegmentFile::Log.name(*base), b"x");
+        }
+        folder
+    }
+
+    #[test]
+    fn the_greatest_base_at_or_below_holds_an_offset() {
+        let folder = folder(&[10, 40, 20]);
+        for stranger in ["00000000000000000030.log.deleted", "30.log", "000000000000000000030.log", "a.log", "x.index"]
+        {
+            folder.write(stranger, b"");
+        }
+        let list = Segments::live(100).at(&folder.dir, 1).unwrap();
+        let found = |offset| list.find(offset).and_then(|at| list.get(at)).map(|segment| segment.base_offset());
+        assert_eq!(list.len(), 3);
+        for (offset, base) in
+            [(i64::MIN, 10), (9, 10), (10, 10), (19, 10), (20, 20), (39, 20), (40, 40), (i64::MAX, 40)]
+        {
+            assert_eq!(found(offset), Some(base), "{offset}");
+        }
+        assert_eq!((list.next_base(0), list.next_base(2)), (20, i64::MAX));
+        assert_eq!((list.place(1), list.place(2)), (Place::Older, Place::Newest));
+        assert_eq!(Segments::fixed(&[]).at(&folder.dir, 0).unwrap().find(0), None);
+    }
+
+    #[test]
+    fn a_segment_is_kept_as_long_as_its_file_is_the_same() {
+        let folder = folder(&[0, 10, 20]);
+        let segments = Segments::live(100);
+        let first = segments.at(&folder.dir, 1).unwrap();
+        for at in 0..3 {
+            assert!(first.get(at).unwrap().log(&folder.dir).unwrap().is_some());
+        }
+        assert!(Arc::ptr_eq(&first, &segments.at(&folder.dir, 1).unwrap()), "the generation did not move");
+        // One stays, one is replaced, one goes, one comes.
+        folder.write("new", b"y");
+        folder.dir.rename("new", &SegmentFile::Log.name(10)).unwrap();
+        folder.dir.unlink(&SegmentFile::Log.name(20)).unwrap();
+        folder.write(&SegmentFile::Log.name(30), b"z");
+        let second = segments.at(&folder.dir, 2).unwrap();
+        assert_eq!(second.len(), 3);
+        assert_eq!(second.position_of(&first.get(0).unwrap()), Some(0));
+        assert_eq!(second.position_of(&first.get(1).unwrap()), None);
+        assert_eq!(second.position_of(&first.get(2).unwrap()), None);
+        assert!(Arc::ptr_eq(&second, &segments.at(&folder.dir, 1).unwrap()), "newer is good enough");
+    }
+
+    #[test]
+    fn a_bounded_number_of_segments_stays_open() {
+        let bases: Vec<i64> = (0..2 * super::KEPT_OPEN as i64).collect();
+        let folder = folder(&bases);
+        let list = Segments::live(100).at(&folder.dir, 1).unwrap();
+        let held = list.get(0).unwrap();
+        for at in 0..bases.len() {
+            assert!(list.get(at).unwrap().log(&folder.dir).unwrap().is_some());
+        }
+        assert!(Arc::ptr_eq(&held, &list.get(0).unwrap()), "what somebody holds is not opened twice");
+        let used = |at: &usize| list.slots[*at].used().is_some();
+        assert_eq!((1..bases.len()).filter(used).count(), super::KEPT_OPEN);
+    }
+
+    #[test]
+    fn a_missing_file_is_looked_for_once_more() {
+        let folder = folder(&[0, 10]);
+        let segments = Segments::live(100);
+        let first = segments.at(&folder.dir, 1).unwrap();
+        folder.dir.unlink(&SegmentFile::Log.name(0)).unwrap();
+        assert!(first.get(0).unwrap().log(&folder.dir).unwrap().is_none());
+        assert_eq!(segments.newer_than(&folder.dir, &first).unwrap().len(), 1);
     }
 }

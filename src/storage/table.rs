@@ -205,3 +205,60 @@ fn reserve<T>(column: &mut Vec<T>, count: usize) -> Result<()> {
     let refused = |_| Error::OutOfMemory { what: "a record table", bytes: count.saturating_mul(size_of::<T>()) };
     column.try_reserve_exact(count).map_err(refused)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::{RecordRow, Records};
+    use crate::record::{BatchBuilder, BatchHeader, Compression, TimestampType, stamp};
+
+    fn run(bases: &[i64]) -> Vec<u8> {
+        let mut bytes = Vec::new();
+        for base in bases {
+            let mut builder = BatchBuilder::new(Compression::default(), TimestampType::CreateTime);
+            builder.add(5, None, Some(b"value"), &[]).unwrap();
+            builder.add(6, Some(b""), None, b"\x02h\x01").unwrap();
+            let batch = builder.finish(0).unwrap();
+            stamp(batch, *base, 0);
+            bytes.extend_from_slice(batch);
+        }
+        bytes
+    }
+
+    fn offsets(records: &Records<'_>, first_offset: i64) -> Vec<i64> {
+        records.rows(first_offset, 100).unwrap().unwrap().iter().map(|row| row.offset).collect()
+    }
+
+    #[test]
+    fn hidden_batches_and_lower_offsets_have_no_row() {
+        let bytes = run(&[10, 12, 20]);
+        let second = bytes.len() / 3;
+        assert_eq!(offsets(&Records::Run { bytes: &bytes, hidden: &[] }, 0), [10, 11, 12, 13, 20, 21]);
+        assert_eq!(offsets(&Records::Run { bytes: &bytes, hidden: &[second] }, 11), [11, 20, 21]);
+        assert!(Records::Run { bytes: &bytes, hidden: &[] }.has_rows(21));
+        assert!(!Records::Run { bytes: &bytes, hidden: &[] }.has_rows(22));
+    }
+
+    #[test]
+    fn positions_count_from_the_run_and_null_is_minus_one() {
+        let bytes = run(&[0, 2]);
+        let rows = Records::Run { bytes: &bytes, hidden: &[] }.rows(0, 4).unwrap().unwrap();
+        for pair in rows.chunks(2) {
+            let [first, second] = pair else { panic!("two records a batch") };
+            assert_eq!(&bytes[first.value_position as usize..][..5], b"value");
+            assert_eq!((first.key_len, first.value_len, first.headers_len, first.timestamp), (-1, 5, 0, 5));
+            assert_eq!((second.key_len, second.value_len, second.headers_len, second.timestamp), (0, -1, 3, 6));
+            assert_eq!(&bytes[second.headers_position as usize..][..3], b"\x02h\x01");
+        }
+        assert_eq!(rows[3].value_position as usize + 1, rows[3].headers_position as usize);
+    }
+
+    #[test]
+    fn what_a_header_claims_is_not_allocated() {
+        let bytes = run(&[0]);
+        let header = BatchHeader { record_count: i32::MAX, ..BatchHeader::parse(&bytes).unwrap() };
+        let records = Records::Decompressed { header: &header, bytes: &bytes[BatchHeader::SIZE..] };
+        assert!(records.count_max(i32::MAX as usize) < 10);
+        assert!(records.rows(0, i32::MAX as usize).unwrap().is_err());
+        assert_eq!(size_of::<RecordRow>(), 56);
+    }
+}

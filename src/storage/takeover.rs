@@ -22,6 +22,11 @@ pub fn take_over(
     config: &LogConfig,
 ) -> Result<()> {
     control.count(Counter::Takeovers);
+    if !control.is_recovered() {
+        // The dead was recovering: nothing was published in this session yet, and recovery begins again with the log. Only grow may be left held.
+        drop(writer.take(control.grow_word(), folder, "grow")?);
+        return Ok(());
+    }
     let result = mend(writer, appender, control, folder, config);
     if let Err(error) = &result {
         let _ = writer.failure.set(format!("takeover: {error}"));

@@ -78,3 +78,30 @@ pub(super) fn check_crc(header: &BatchHeader, batch: &[u8]) -> std::result::Resu
     let found = crate::record::crc32c(covered);
     if found == header.crc { Ok(()) } else { Err(BatchError::Crc { expected: header.crc, found }) }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::{is_damaged_v2, output_limit};
+    use crate::record::BatchBuilder;
+
+    #[test]
+    fn a_batch_with_a_wrong_magic_is_told_from_an_old_one() {
+        let mut builder = BatchBuilder::default();
+        builder.add(1, None, Some(b"value"), &[]).unwrap();
+        let mut batch = builder.finish(0).unwrap().to_vec();
+        batch[16] = 0;
+        assert!(is_damaged_v2(&batch));
+        for cut in 0..batch.len() {
+            assert!(!is_damaged_v2(&batch[..cut]));
+        }
+        batch[30] ^= 1;
+        assert!(!is_damaged_v2(&batch));
+    }
+
+    #[test]
+    fn output_is_bounded_by_the_batch_and_by_what_a_batch_holds() {
+        assert_eq!(output_limit(0), 64 << 20);
+        assert_eq!(output_limit(4 << 20), 128 << 20);
+        assert_eq!(output_limit(usize::MAX), i32::MAX as usize);
+    }
+}

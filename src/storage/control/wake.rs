@@ -3,7 +3,7 @@
 //! The end is stored by an exchange, so that it is ordered before the look at the bits. Arming is a bit and never a count: a killed
 //! reader would leave a count too high.
 
-use std::sync::atomic::Ordering::{Relaxed, Release, SeqCst};
+use std::sync::atomic::Ordering::{Release, SeqCst};
 use std::sync::atomic::{AtomicU32, fence};
 
 use super::{ControlPage, at};
@@ -41,6 +41,7 @@ impl ControlPage {
     #[cold]
     pub fn wake_end(&self) {
         if self.word(at::ARMED).swap(0, SeqCst) != 0 {
+            broken::pass(Point::WakeCleared);
             futex::wake(self.word(at::ARMED), i32::MAX);
         }
         self.poke(PollBit::End);
@@ -59,7 +60,7 @@ impl ControlPage {
 
     fn poke(&self, bit: PollBit) {
         let mask = bit as u32;
-        if self.word(at::POLLED).load(Relaxed) & mask != 0 && self.word(at::POLLED).fetch_and(!mask, SeqCst) & mask != 0
+        if self.word(at::POLLED).load(SeqCst) & mask != 0 && self.word(at::POLLED).fetch_and(!mask, SeqCst) & mask != 0
         {
             // A failed poke is made good by the poller's time slice.
             let _ = self.file.write_at(&[1], POKE_POSITION);

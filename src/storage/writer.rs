@@ -190,7 +190,7 @@ impl Writer {
     fn take_slowly<'a>(&self, word: &'a AtomicU32, folder: &Dir, name: &str) -> Result<(WordGuard<'a>, Taken)> {
         let dead = |owner: Owner| self.member.is_dead(owner);
         word::lock(word, self.me, self.member.lock_timeout(), &dead).map_err(|held| Error::TimedOut {
-            what: format!("the {name} word of {}, held by {}", folder.path().display(), held.owner),
+            what: format!("the {name} word of {}, held by {}", folder.path().display(), held.owner).into(),
             waited_ms: held.waited.as_millis() as u64,
         })
     }

@@ -70,7 +70,7 @@ check-models:
 
 # Threads of one process under ThreadSanitizer, the standard library with them: what it orders counts.
 HOST = $(shell rustc -vV | awk '/^host:/ { print $$2 }')
-RACES = RUSTC_BOOTSTRAP=1 RUSTFLAGS="-Zsanitizer=thread" CARGO_TARGET_DIR=$(TARGET_DIR)/races \
+RACES = env RUSTC_BOOTSTRAP=1 RUSTFLAGS="-Zsanitizer=thread" CARGO_TARGET_DIR=$(TARGET_DIR)/races \
   $(CARGO) test $(CARGO_FLAGS) -Zbuild-std --target $(HOST)
 check-races:
 	rustup component add rust-src

@@ -16,6 +16,7 @@ CODECS := gzip snappy lz4 zstd
 EXAMPLES := $(MAKE) -C c-examples CKAFKA_INCLUDEDIR=$(CURDIR)/include
 
 .PHONY: all help lib demo test test-all bench lint header clean venv jars soak
+.PHONY: check-models check-races
 .PHONY: examples check-features check-examples check-broker
 
 all: lib ## build libckafka.so and libckafka.a into build/ (the header is in include/)
@@ -45,7 +46,7 @@ test: venv ## every test of at most 12 minutes on 2 cores
 	scripts/check-header $(BUILD)
 	@scripts/preflight skipped
 
-test-all: test check-features check-examples check-abi check-release check-dist check-broker ## test, and what takes longer: brokers, sanitizers, all features
+test-all: test check-features check-examples check-abi check-release check-dist check-broker check-models check-races ## test, and what takes longer: brokers, sanitizers, all features
 
 # Each codec by itself, none and all: what is left out must not be missed by the rest.
 check-features:
@@ -62,6 +63,20 @@ check-examples: lib
 check-broker:
 	@scripts/preflight all
 	@if scripts/preflight has-jvm; then $(CARGO) test $(TEST_FLAGS) --test oracle_golden --test kafka_tools -- --ignored; fi
+
+# The sharing rules in small, in every order of their steps, with and without each rule.
+check-models:
+	CARGO_TARGET_DIR=$(TARGET_DIR)/models $(CARGO) test $(CARGO_FLAGS) --manifest-path tests/models/Cargo.toml
+
+# Threads of one process under ThreadSanitizer, the standard library with them: what it orders counts.
+HOST = $(shell rustc -vV | awk '/^host:/ { print $$2 }')
+RACES = RUSTC_BOOTSTRAP=1 RUSTFLAGS="-Zsanitizer=thread" CARGO_TARGET_DIR=$(TARGET_DIR)/races \
+  $(CARGO) test $(CARGO_FLAGS) -Zbuild-std --target $(HOST)
+check-races:
+	rustup component add rust-src
+	$(RACES) --no-run --lib --test engine_threads --test read_wait --test read_live
+	timeout 300 $(RACES) --lib -- ffi::handle ffi::message two_threads
+	timeout 300 $(RACES) --test engine_threads --test read_wait --test read_live
 
 # Sums the counts that each test of the kill harness ends with; the last line is the sum.
 SUM_SOAK := awk '{ print; fflush() } /^soak: / { for (n = 2; n < NF; n += 2) { sum[n] += $$n; word[n] = $$(n + 1) } fields = NF } \

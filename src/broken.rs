@@ -3,9 +3,23 @@
 //! Without the feature `break-rules` nothing of it is left in the library: every question is a constant. With it, a test process leaves a rule out by
 //! [`leave_out`], or arms a place by [`arm`]; nothing is read from the environment.
 
+/// An enum with the list of its variants, by which a test names one to a process that it started.
+macro_rules! listed {
+    ($(#[$attribute:meta])* pub enum $name:ident { $($(#[$documentation:meta])* $variant:ident,)* }) => {
+        $(#[$attribute])*
+        #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+        #[repr(u8)]
+        pub enum $name { $($(#[$documentation])* $variant,)* }
+
+        impl $name {
+            /// All of them.
+            pub const ALL: &[Self] = &[$(Self::$variant,)*];
+        }
+    };
+}
+
+listed! {
 /// A rule of docs/PROTOCOL.md that can be left out.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[repr(u8)]
 pub enum Rule {
     /// Publishing is ordered before the look at the armed bits.
     PublishFence,
@@ -64,10 +78,10 @@ pub enum Rule {
     /// The directory is synced before the first durable acknowledgement in it.
     DirectorySync,
 }
+}
 
+listed! {
 /// A place that a test process can stop, end or panic at.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[repr(u8)]
 pub enum Point {
     /// Never passed.
     None,
@@ -143,11 +157,15 @@ pub enum Point {
     TopicHalfMade,
     /// A topic's folders are half removed.
     TopicHalfRemoved,
+    /// The armed bit is cleared, nobody is woken yet.
+    WakeCleared,
+    /// A growth is about to zero.
+    GrowBegun,
+}
 }
 
+listed! {
 /// What happens at an armed place.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[repr(u8)]
 pub enum Action {
     /// The process is killed.
     Kill,
@@ -159,6 +177,7 @@ pub enum Action {
     Abandon,
     /// Only [`struck`] tells.
     Strike,
+}
 }
 
 #[cfg(not(feature = "break-rules"))]

@@ -274,7 +274,6 @@ impl Round<'_> {
                 self.verdict.kills += 1;
             }
         }
-        self.stage.board.durable_now().store(0, SeqCst);
         self.total.massacres += 1;
         for number in 0..self.actors.len() {
             if !read_only(&self.actors[number]) {

@@ -63,7 +63,7 @@ def doing(call, bases, batch_bytes, segment_bytes):
         return "end of a segment, the next is made "
     if position < PIECE_BYTES:
         return "start of a segment, small pieces "
-    return "copy "
+    return "store into a page that is being written back " if call["minor"] else "copy "
 
 
 def kernel_said(call):

@@ -8,8 +8,8 @@ from .row import compare, judge
 
 CALLS = 100_000
 MARKS = ('write(-1, "begin"', 'write(-1, "end"')
-GROWTH_CALLS = {"pwrite64", "fallocate", "madvise", "sync_file_range", "prlimit64"}
-CALLS_A_GROWTH = 8  # reserve, write zeroes, populate, start write-back; two steps of indexes
+GROWTH_CALLS = {"pwrite64", "fallocate", "madvise", "sync_file_range", "prlimit64", "newfstatat"}
+CALLS_A_GROWTH = 8  # reserve, write zeroes, populate, start write-back; a step of each index
 EMPTY_LIMIT_KIB = 100
 FLAT_LIMIT_KIB = 1024
 
@@ -61,7 +61,7 @@ def clean_open(bench):
 def memory(bench):
     """A long run that appends and reads, and a partition without a record."""
     mib = bench.pick(3_072, 1_024)
-    result = bench.run_fresh("memory", "flat", mib=mib, segment_mib=64)
+    result = bench.run_fresh("memory", "flat", mib=mib, segment_mib=8)
     samples = result["samples"]
     early, late = samples[len(samples) // 4 :][:5], samples[-5:]
 
@@ -75,8 +75,9 @@ def memory(bench):
     )
     yield judge("memory", "anonymous memory grown, first to last quarter", "KiB", growth("anon_kib"), FLAT_LIMIT_KIB, note=note)
     yield judge("memory", "mappings grown, first to last quarter", "", growth("maps"), 8)
+    yield judge("memory", "descriptors grown, first to last quarter", "", growth("fds"), 8)
     yield judge("memory", "mapped file pages grown, first to last quarter", "MiB", growth("file_kib") / 1024, 130,
-                note="two segments of 64 MiB are in use at a time")  # fmt: skip
+                note="some 25 segments of 8 MiB are open at a time")  # fmt: skip
     result = bench.run_fresh("memory", "empty")
     note = f"with one record {result['one_record'] / 1024:.0f} KiB, closed {result['closed'] / 1024:.0f} KiB"
     yield judge("memory", "disk of an empty partition", "KiB", result["empty"] / 1024, EMPTY_LIMIT_KIB, note=note)

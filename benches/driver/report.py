@@ -12,6 +12,8 @@ CKAFKA_BENCH_DIR=/mnt benches/run     # on another file system
 ```
 """
 
+BUSY = " That is a busy machine: figures of time are coarse, and the slowest calls are mostly not the library's."
+
 
 def number(value):
     """Three digits that count."""
@@ -71,7 +73,7 @@ def markdown(rows, facts):
         " hours. What each program does is told at the top of its source in `benches/`.\n",
         f"{facts['date']}, {facts['cpu']}, {facts['cores']} cores, {facts['memory_gib']} GiB, Linux {facts['kernel']},"
         f" {facts['filesystem']}; {facts['mode']} run of {facts['seconds']} s, in which everything else (kernel threads that write back included)"
-        f" took {facts['others']} of a core.\n",
+        f" took {facts['others']} of a core.{'' if facts['others'] < 0.5 else BUSY}\n",
     ]
     for topic in dict.fromkeys(row.topic for row in rows):
         parts.append(f"## {topic}\n")

@@ -62,6 +62,12 @@ pub(crate) unsafe fn reference<'a, T>(pointer: *const T, name: &'static str) -> 
     Ok(unsafe { &*pointer })
 }
 
+/// Something that belongs to the caller and is changed or freed: not NULL, and where such an object can be.
+#[inline]
+pub(crate) fn owned<T>(pointer: *mut T, name: &'static str) -> Outcome<NonNull<T>> {
+    NonNull::new(pointer).filter(|pointer| pointer.is_aligned()).ok_or(Failure::Pointer { name })
+}
+
 /// An array of at least one element.
 ///
 /// # Safety

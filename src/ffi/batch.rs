@@ -1,6 +1,6 @@
 //! C API: a batch that is built record by record and appended whole.
 
-use super::args::{out, reference};
+use super::args::{out, owned, reference};
 use super::boundary::{boundary, failed, on, on_taken};
 use super::codes::ckafka_err_t;
 use super::error::Failure;
@@ -140,7 +140,7 @@ pub unsafe extern "C" fn ckafka_batch_free(batch: *mut ckafka_batch_t) {
     if !batch.is_null() {
         boundary("ckafka_batch_free", || {
             // SAFETY: by contract from `Box::into_raw`, and given back once.
-            drop(unsafe { Box::from_raw(batch.cast::<Batch>()) });
+            drop(unsafe { Box::from_raw(owned(batch.cast::<Batch>(), NOUN)?.as_ptr()) });
             Ok(())
         });
     }

@@ -3,7 +3,7 @@
 use std::ffi::c_char;
 use std::ptr;
 
-use super::args::{out, reference, utf8};
+use super::args::{out, owned, reference, utf8};
 use super::boundary::{boundary, boundary_or};
 use super::codes::ckafka_err_t;
 use super::error::{Failure, Outcome};
@@ -37,11 +37,8 @@ pub unsafe extern "C" fn ckafka_conf_set(
     value: *const c_char,
 ) -> ckafka_err_t {
     boundary("ckafka_conf_set", || {
-        if conf.is_null() {
-            return Err(Failure::Pointer { name: "conf" });
-        }
-        // SAFETY: not NULL; by this function's contract it is a configuration that nobody else uses meanwhile.
-        let conf = unsafe { &mut *conf.cast::<Conf>() };
+        // SAFETY: not NULL, aligned; by this function's contract a configuration that nobody else uses meanwhile.
+        let conf = unsafe { owned(conf.cast::<Conf>(), "conf")?.as_mut() };
         // SAFETY: this function's contract.
         let (key, value) = unsafe { (utf8(key, "key")?, utf8(value, "value")?) };
         Ok(conf.set(key, value)?)
@@ -109,7 +106,7 @@ pub unsafe extern "C" fn ckafka_conf_free(conf: *mut ckafka_conf_t) {
     if !conf.is_null() {
         boundary("ckafka_conf_free", || {
             // SAFETY: by contract from `Box::into_raw`, and given back once.
-            drop(unsafe { Box::from_raw(conf.cast::<Conf>()) });
+            drop(unsafe { Box::from_raw(owned(conf.cast::<Conf>(), "conf")?.as_ptr()) });
             Ok(())
         });
     }

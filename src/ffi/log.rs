@@ -3,7 +3,7 @@
 use std::ffi::{c_char, c_int, c_void};
 use std::sync::Arc;
 
-use super::args::{array, bytes, nullable, out, timeout, topic};
+use super::args::{array, bytes, out, timeout, topic};
 use super::boundary::{close, on};
 use super::codes::ckafka_err_t;
 use super::directory::hand_over;
@@ -76,20 +76,25 @@ pub unsafe extern "C" fn ckafka_append(
 /// Each slice is null or readable for its length as long as the result lives.
 #[inline]
 pub(super) unsafe fn record<'a>(given: &ckafka_record_t) -> Result<Record<'a>> {
-    for slice in [given.key, given.value, given.headers] {
-        if slice.len > isize::MAX as usize && !slice.data.is_null() {
-            return Err(impossible_length(slice.len));
+    let longest = given.key.len.max(given.value.len).max(given.headers.len);
+    if longest > isize::MAX as usize {
+        for slice in [given.key, given.value, given.headers] {
+            if slice.len > isize::MAX as usize && !slice.data.is_null() {
+                return Err(impossible_length(slice.len));
+            }
         }
     }
-    // SAFETY: this function's contract. The lengths were checked, so nothing is refused.
-    let (key, value, headers) =
-        unsafe { (nullable(given.key, "key"), nullable(given.value, "value"), nullable(given.headers, "headers")) };
-    Ok(Record {
-        timestamp: given.ts,
-        key: key.unwrap_or_default(),
-        value: value.unwrap_or_default(),
-        headers: headers.unwrap_or_default().unwrap_or_default(),
-    })
+    // SAFETY: this function's contract; a length that no memory has comes with NULL only.
+    let (key, value, headers) = unsafe { (borrow(given.key), borrow(given.value), borrow(given.headers)) };
+    Ok(Record { timestamp: given.ts, key, value, headers: headers.unwrap_or_default() })
+}
+
+/// # Safety
+/// As `record`.
+#[inline(always)]
+unsafe fn borrow<'a>(slice: crate::ffi::types::ckafka_slice_t) -> Option<&'a [u8]> {
+    // SAFETY: this function's contract.
+    (!slice.data.is_null()).then(|| unsafe { std::slice::from_raw_parts(slice.data.cast(), slice.len) })
 }
 
 #[cold]

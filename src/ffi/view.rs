@@ -5,7 +5,7 @@ use std::mem::size_of;
 use std::ptr;
 use std::sync::Arc;
 
-use super::args::{Out, bytes, limit, out, reference};
+use super::args::{Out, bytes, limit, out, owned, reference};
 use super::boundary::boundary;
 use super::codes::ckafka_err_t;
 use super::error::{Failure, Outcome};
@@ -168,7 +168,7 @@ pub unsafe extern "C" fn ckafka_view_release(view: *mut ckafka_view_t) {
     if !view.is_null() {
         boundary("ckafka_view_release", || {
             // SAFETY: by contract from `Arc::into_raw`, by an owner who is still counted.
-            drop(unsafe { Arc::from_raw(view.cast_const().cast::<View>()) });
+            drop(unsafe { Arc::from_raw(owned(view.cast::<View>(), "view")?.as_ptr().cast_const()) });
             Ok(())
         });
     }

@@ -112,6 +112,12 @@ impl BatchBuilder {
     /// records stay: more may be added and the batch finished anew.
     #[inline]
     pub fn finish(&mut self, append_time_ms: i64) -> Result<&mut [u8], BatchError> {
+        self.finish_with_header(append_time_ms).map(|(bytes, _)| bytes)
+    }
+
+    /// As `finish`, with the header that was written (its checksum is 0).
+    #[inline]
+    pub fn finish_with_header(&mut self, append_time_ms: i64) -> Result<(&mut [u8], BatchHeader), BatchError> {
         if self.record_count == 0 {
             return Err(empty());
         }
@@ -125,7 +131,7 @@ impl BatchBuilder {
             header.write(head);
         }
         batch::write_crc(bytes);
-        Ok(bytes)
+        Ok((bytes, header))
     }
 
     /// Makes the buffer hold `size` bytes, and as many again, so that growth is rare.

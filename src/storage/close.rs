@@ -15,6 +15,8 @@ use crate::sys::{Access, Dir, clock};
 
 /// Recovery points are written no more often than this by rolls.
 const CHECKPOINT_INTERVAL: Duration = Duration::from_secs(5);
+/// Segments with bytes that are not durable are kept open, since only their descriptor tells of a failed write; so many, then they are synced.
+const UNSYNCED_MAX: usize = 8;
 
 /// After a roll, with no word held: the new segment's producer snapshot, and the recovery point if the gate is free. Both are derived: an
 /// error costs a longer recovery, not the append.
@@ -22,12 +24,26 @@ pub(super) fn after_roll(log: &PartitionLog, side: &WriterSide) {
     if let Some((base_offset, _, _)) = side.control.active_extent() {
         let _ = put_snapshot(log.folder(), base_offset, &side.snapshot);
     }
+    bound_unsynced(log, side);
     let mut checkpointed = side.checkpointed.lock().unwrap_or_else(PoisonError::into_inner);
     if checkpointed.is_none_or(|at| at.elapsed() >= CHECKPOINT_INTERVAL) {
         *checkpointed = Some(Instant::now());
         if let Ok(Some(_gate)) = side.writer.member.try_gate() {
             let _ = write_recovery_point(log, side);
         }
+    }
+}
+
+/// Syncs, or asks the flush thread to, where too many segments wait for it. A failure is latched and told to the next append.
+fn bound_unsynced(log: &PartitionLog, side: &WriterSide) {
+    side.writer.let_go_below(side.control.durable_end());
+    let unsynced = side.writer.held().len();
+    match side.writer.flusher.get() {
+        Some(flusher) if (UNSYNCED_MAX..2 * UNSYNCED_MAX).contains(&unsynced) => flusher.request(),
+        _ if unsynced >= UNSYNCED_MAX => {
+            let _ = log.sync();
+        }
+        _ => {}
     }
 }
 

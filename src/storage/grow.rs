@@ -87,6 +87,7 @@ fn grow_piece(grower: &mut Grower, control: &ControlPage, config: &LogConfig) ->
     let from = control.prepared_end();
     let to = (from + piece_at(from)).min(config.segment_bytes.max(from + 1));
     let file = segment.log_file();
+    broken::pass(Point::GrowBegun);
     let grown =
         reserve(&mut grower.reserved_end, file, from, to, config.segment_bytes).and_then(|()| file.zero(from..to));
     if let Err(error) = grown {

@@ -74,8 +74,11 @@ pub fn locate(
     offset: i64,
     end: i64,
 ) -> Result<Box<Cursor>> {
-    let wanted = list.find(offset).and_then(|at| list.get(at));
-    let near = near.filter(|near| wanted.is_some_and(|segment| Arc::ptr_eq(segment, near.window.segment())));
+    let wanted = list.find(offset);
+    let near = near.filter(|near| {
+        let is_here = Arc::ptr_eq(&near.list, list) && Some(near.at) == wanted;
+        is_here || wanted.is_some() && list.position_of(near.window.segment()) == wanted
+    });
     let mut cursor = match near {
         Some(near) => near,
         None => open_at(log, manner.mode, list, offset)?,

@@ -3,8 +3,8 @@
 //! A roll or a takeover may cut a file beyond what is published, and a look beyond the end of a mapped file kills the process. So an
 //! active segment is looked at as far as the published tail in the control page says, and a closed one as far as its files reach.
 
-use std::sync::OnceLock;
 use std::sync::atomic::{Ordering, fence};
+use std::sync::{Arc, OnceLock};
 
 use super::control::ControlPage;
 use super::index::{OffsetEntry, TimeEntry};
@@ -25,7 +25,7 @@ pub struct Segment {
     log: OnceLock<SegmentPart>,
     index: OnceLock<SegmentPart>,
     time_index: OnceLock<SegmentPart>,
-    max_timestamp: OnceLock<i64>,
+    max_timestamp: Arc<OnceLock<i64>>,
 }
 
 /// Whether later segments follow in the list.
@@ -58,7 +58,12 @@ pub enum Extent {
 }
 
 impl Segment {
-    pub(super) fn new(base_offset: i64, valid_len: Option<u64>, map_len: u64) -> Self {
+    pub(super) fn new(
+        base_offset: i64,
+        valid_len: Option<u64>,
+        map_len: u64,
+        max_timestamp: Arc<OnceLock<i64>>,
+    ) -> Self {
         Self {
             base_offset,
             valid_len,
@@ -66,7 +71,7 @@ impl Segment {
             log: OnceLock::new(),
             index: OnceLock::new(),
             time_index: OnceLock::new(),
-            max_timestamp: OnceLock::new(),
+            max_timestamp,
         }
     }
 
@@ -158,12 +163,6 @@ impl Segment {
     #[must_use]
     pub fn map_len(&self, bytes: u64, extent: Extent) -> u64 {
         if extent == Extent::Closed { bytes } else { bytes.max(self.map_len) }
-    }
-
-    /// Largest timestamp of any batch, once somebody walked the whole closed segment.
-    #[must_use]
-    pub fn max_timestamp(&self) -> Option<i64> {
-        self.max_timestamp.get().copied()
     }
 
     /// Keeps what a walk over the closed segment found.

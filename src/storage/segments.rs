@@ -1,9 +1,10 @@
 //! The segments of a partition as readers see them: which there are, by their names, and how far each may be looked at.
 //!
 //! Which segment holds an offset is known from the list alone, never from bytes. A list belongs to a roll generation and
-//! is made anew when that moves; segments whose file is still the same inode are kept, with their maps.
+//! is made anew when that moves; segments in use whose file is still the same inode are kept, with their maps. A bounded number stays open.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::collections::VecDeque;
+use std::sync::{Arc, Mutex, OnceLock, PoisonError, Weak};
 
 use super::names::SegmentFile;
 use crate::error::Result;
@@ -11,19 +12,41 @@ use crate::sys::Dir;
 
 pub use super::segment::{Extent, Place, Segment};
 
+/// How many segments a partition's readers keep open beyond those that a cursor stands in: each costs up to three descriptors and maps.
+const KEPT_OPEN: usize = 16;
+
 /// The list of segments of one roll generation, in order of base offset.
 #[derive(Debug, Default)]
 pub struct SegmentList {
     generation: u64,
     /// Beside the segments, so that a search touches nothing else.
     bases: Vec<i64>,
-    segments: Vec<Arc<Segment>>,
+    slots: Vec<Slot>,
+    open: Arc<Mutex<VecDeque<Arc<Segment>>>>,
+}
+
+/// A segment's place in a list: the segment itself where somebody uses it.
+#[derive(Debug)]
+struct Slot {
+    valid_len: Option<u64>,
+    map_len: u64,
+    segment: Mutex<Weak<Segment>>,
+    max_timestamp: Arc<OnceLock<i64>>,
+}
+
+impl Slot {
+    fn new(valid_len: Option<u64>, map_len: u64) -> Self {
+        Self { valid_len, map_len, segment: Mutex::default(), max_timestamp: Arc::default() }
+    }
+
+    fn used(&self) -> Option<Arc<Segment>> {
+        self.segment.lock().unwrap_or_else(PoisonError::into_inner).upgrade()
+    }
 }
 
 impl SegmentList {
-    fn new(generation: u64, segments: Vec<Arc<Segment>>) -> Self {
-        let bases = segments.iter().map(|segment| segment.base_offset()).collect();
-        Self { generation, bases, segments }
+    fn new(generation: u64, bases: Vec<i64>, slots: Vec<Slot>, open: Arc<Mutex<VecDeque<Arc<Segment>>>>) -> Self {
+        Self { generation, bases, slots, open }
     }
 
     /// Roll generation that it is of, or older than.
@@ -43,11 +66,30 @@ impl SegmentList {
         Some(self.bases.partition_point(|base| *base <= offset).saturating_sub(1))
     }
 
-    /// A segment by its place in the list.
+    /// A segment by its place in the list. It stays open while somebody holds it, and for as long as it is among the last that were opened.
     #[must_use]
-    #[inline]
-    pub fn get(&self, at: usize) -> Option<&Arc<Segment>> {
-        self.segments.get(at)
+    pub fn get(&self, at: usize) -> Option<Arc<Segment>> {
+        let (slot, base) = (self.slots.get(at)?, self.bases.get(at)?);
+        let mut used = slot.segment.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(segment) = used.upgrade() {
+            return Some(segment);
+        }
+        let segment = Arc::new(Segment::new(*base, slot.valid_len, slot.map_len, Arc::clone(&slot.max_timestamp)));
+        *used = Arc::downgrade(&segment);
+        let mut open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
+        open.push_back(Arc::clone(&segment));
+        let oldest = if open.len() > KEPT_OPEN { open.pop_front() } else { None };
+        drop(open);
+        drop(used);
+        // Closing files takes a while: not under the locks.
+        drop(oldest);
+        Some(segment)
+    }
+
+    /// Largest timestamp of a closed segment, once somebody walked the whole of it.
+    #[must_use]
+    pub fn max_timestamp(&self, at: usize) -> Option<i64> {
+        self.slots.get(at)?.max_timestamp.get().copied()
     }
 
     /// Base of the one behind; `i64::MAX` behind the last.
@@ -61,40 +103,43 @@ impl SegmentList {
     #[must_use]
     #[inline]
     pub fn place(&self, at: usize) -> Place {
-        if at + 1 < self.segments.len() { Place::Older } else { Place::Newest }
+        if at + 1 < self.slots.len() { Place::Older } else { Place::Newest }
     }
 
     /// Where this very segment (not merely one of its name) stands.
     #[must_use]
     pub fn position_of(&self, segment: &Arc<Segment>) -> Option<usize> {
         let at = self.find(segment.base_offset())?;
-        self.get(at).is_some_and(|found| Arc::ptr_eq(found, segment)).then_some(at)
+        self.slots.get(at)?.used().is_some_and(|found| Arc::ptr_eq(&found, segment)).then_some(at)
     }
 
-    /// The segment of that base if its file is still the one under the name; only opened ones are asked for.
-    fn kept(&self, dir: &Dir, base: i64) -> Result<Option<Arc<Segment>>> {
-        let Ok(at) = self.bases.binary_search(&base) else { return Ok(None) };
-        let Some(segment) = self.get(at) else { return Ok(None) };
-        let is_same = match segment.opened_log() {
-            None => true,
-            Some(part) => {
-                let stat = dir.stat(&SegmentFile::Log.name(base))?;
-                stat.is_some_and(|stat| stat.identity == part.identity())
-            }
+    /// The place of the segment of that base if it is in use and its file is still the one under the name.
+    fn kept(&self, dir: &Dir, base: i64) -> Result<Option<Slot>> {
+        let Some(slot) = self.bases.binary_search(&base).ok().and_then(|at| self.slots.get(at)) else {
+            return Ok(None);
         };
-        Ok(is_same.then(|| Arc::clone(segment)))
+        let Some(segment) = slot.used() else { return Ok(None) };
+        if let Some(part) = segment.opened_log() {
+            let stat = dir.stat(&SegmentFile::Log.name(base))?;
+            if stat.is_none_or(|stat| stat.identity != part.identity()) {
+                return Ok(None);
+            }
+        }
+        let (valid_len, map_len) = (slot.valid_len, slot.map_len);
+        let max_timestamp = Arc::clone(&slot.max_timestamp);
+        Ok(Some(Slot { valid_len, map_len, segment: Mutex::new(Arc::downgrade(&segment)), max_timestamp }))
     }
 
     /// Segments in it.
     #[must_use]
     pub fn len(&self) -> usize {
-        self.segments.len()
+        self.slots.len()
     }
 
     /// Whether there is none.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.segments.is_empty()
+        self.slots.is_empty()
     }
 }
 
@@ -123,8 +168,10 @@ impl Segments {
     /// For a folder that nobody writes: base offsets and valid bytes as `recovery::inspect` found them.
     #[must_use]
     pub fn fixed(segments: &[(i64, u64)]) -> Self {
-        let segments = segments.iter().map(|(base, len)| Arc::new(Segment::new(*base, Some(*len), 0))).collect();
-        Self { source: Source::Fixed, newest: Mutex::new(Some(Arc::new(SegmentList::new(0, segments)))) }
+        let bases = segments.iter().map(|(base, _)| *base).collect();
+        let slots = segments.iter().map(|(_, len)| Slot::new(Some(*len), 0)).collect();
+        let list = SegmentList::new(0, bases, slots, Arc::default());
+        Self { source: Source::Fixed, newest: Mutex::new(Some(Arc::new(list))) }
     }
 
     /// The list as of `generation` or newer. Segments that are still the same inode are kept.
@@ -159,15 +206,16 @@ impl Segments {
             bases.extend(base);
         }
         bases.sort_unstable();
-        let mut segments = Vec::with_capacity(bases.len());
-        for base in bases {
+        let mut slots = Vec::with_capacity(bases.len());
+        for base in &bases {
             let kept = match newest.as_ref() {
-                Some(list) => list.kept(dir, base)?,
+                Some(list) => list.kept(dir, *base)?,
                 None => None,
             };
-            segments.push(kept.unwrap_or_else(|| Arc::new(Segment::new(base, None, map_len))));
+            slots.push(kept.unwrap_or_else(|| Slot::new(None, map_len)));
         }
-        let list = Arc::new(SegmentList::new(generation, segments));
+        let open = newest.as_ref().map(|list| Arc::clone(&list.open)).unwrap_or_default();
+        let list = Arc::new(SegmentList::new(generation, bases, slots, open));
         *newest = Some(Arc::clone(&list));
         Ok(list)
     }
@@ -225,10 +273,24 @@ mod tests {
         folder.write(&SegmentFile::Log.name(30), b"z");
         let second = segments.at(&folder.dir, 2).unwrap();
         assert_eq!(second.len(), 3);
-        assert_eq!(second.position_of(first.get(0).unwrap()), Some(0));
-        assert_eq!(second.position_of(first.get(1).unwrap()), None);
-        assert_eq!(second.position_of(first.get(2).unwrap()), None);
+        assert_eq!(second.position_of(&first.get(0).unwrap()), Some(0));
+        assert_eq!(second.position_of(&first.get(1).unwrap()), None);
+        assert_eq!(second.position_of(&first.get(2).unwrap()), None);
         assert!(Arc::ptr_eq(&second, &segments.at(&folder.dir, 1).unwrap()), "newer is good enough");
+    }
+
+    #[test]
+    fn a_bounded_number_of_segments_stays_open() {
+        let bases: Vec<i64> = (0..2 * super::KEPT_OPEN as i64).collect();
+        let folder = folder(&bases);
+        let list = Segments::live(100).at(&folder.dir, 1).unwrap();
+        let held = list.get(0).unwrap();
+        for at in 0..bases.len() {
+            assert!(list.get(at).unwrap().log(&folder.dir).unwrap().is_some());
+        }
+        assert!(Arc::ptr_eq(&held, &list.get(0).unwrap()), "what somebody holds is not opened twice");
+        let used = |at: &usize| list.slots[*at].used().is_some();
+        assert_eq!((1..bases.len()).filter(used).count(), super::KEPT_OPEN);
     }
 
     #[test]

@@ -55,7 +55,7 @@ impl Search<'_> {
         let mut list = newest_list(self.log)?;
         while offset < self.end {
             let at = list.find(offset);
-            let known = at.and_then(|at| list.get(at)).and_then(|segment| segment.max_timestamp());
+            let known = at.and_then(|at| list.max_timestamp(at));
             let next_base = at.map_or(i64::MAX, |at| list.next_base(at));
             if known.is_none_or(|known| known >= self.timestamp) {
                 let mut cursor = open_at(self.log, self.manner.mode, &list, offset)?;

@@ -9,6 +9,7 @@ use std::sync::atomic::Ordering::SeqCst;
 use std::time::{Duration, Instant};
 
 use super::partition::PartitionLog;
+use crate::broken::{self, Rule};
 use crate::error::{Error, Result};
 use crate::sys::futex::{self, Wake};
 use crate::sys::{fork, futex::wake};
@@ -81,6 +82,11 @@ pub(super) fn wait_beyond(
     timeout: Option<Duration>,
     visible: impl Fn() -> i64,
 ) -> Result<()> {
+    if timeout == Some(Duration::ZERO) {
+        // A poll: no clock, no text that has to be made.
+        wakeup.check()?;
+        return if visible() > offset { Ok(()) } else { Err(Error::TimedOut { what: WHAT.into(), waited_ms: 0 }) };
+    }
     let begun = Instant::now();
     loop {
         wakeup.check()?;
@@ -91,7 +97,10 @@ pub(super) fn wait_beyond(
         let left = timeout.map_or(Duration::MAX, |timeout| timeout.saturating_sub(waited));
         if left.is_zero() {
             let what = format!("records from offset {offset} of {}", log.path().display());
-            return Err(Error::TimedOut { what, waited_ms: u64::try_from(waited.as_millis()).unwrap_or(u64::MAX) });
+            return Err(Error::TimedOut {
+                what: what.into(),
+                waited_ms: u64::try_from(waited.as_millis()).unwrap_or(u64::MAX),
+            });
         }
         match sleep(log, wakeup, left, || visible() > offset) {
             Wake::Woken => {}
@@ -115,7 +124,8 @@ fn sleep(log: &PartitionLog, wakeup: &Wakeup, left: Duration, is_done: impl Fn()
             if is_done() || wakeup.is_set() {
                 return Wake::Woken;
             }
-            futex::wait(control.armed_word(), 1, Some(left.min(SLICE)))
+            let slice = if broken::is(Rule::SlicedWaits) { left } else { left.min(SLICE) };
+            futex::wait(control.armed_word(), 1, Some(slice))
         }
         Some(_) => futex::wait(&wakeup.flag, 0, Some(left.min(SLICE_UNARMED))),
         // Nothing will come: only a wakeup, a signal or the time ends this.

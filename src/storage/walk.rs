@@ -68,7 +68,7 @@ impl Cursor {
     /// Stands before the first batch of a segment of the list (which has that many).
     pub fn open(log: &PartitionLog, mode: ReadMode, list: &Arc<SegmentList>, at: usize) -> Result<Opened> {
         let Some(segment) = list.get(at) else { return Ok(Opened::Missing) };
-        let Some(window) = SegmentBytes::open(log, mode, segment, list.place(at))? else { return Ok(Opened::Missing) };
+        let Some(window) = SegmentBytes::open(log, mode, &segment, list.place(at))? else { return Ok(Opened::Missing) };
         let expected = segment.base_offset();
         let next_base = list.next_base(at);
         Ok(Opened::Cursor(Self {

@@ -144,7 +144,8 @@ impl Writer {
 
     /// Runs `work` under the append word, after mending what a dead owner left. A panic in it is mended before the word is free again.
     ///
-    /// A log that is stopped is not mended: nobody appends to it any more, and a deleted one has no files to look at. `work` asks for that itself.
+    /// A log that is stopped is not mended: nobody appends to it any more, and a deleted one has no files to look at. Nor is one that is not recovered: who held
+    /// the word was at it, and the next one begins it anew. `work` asks for both itself.
     #[inline]
     pub fn in_append<T>(
         &self,
@@ -156,7 +157,7 @@ impl Writer {
         let (mut guard, taken) = self.take(control.append_word(), folder, "append")?;
         let appender = self.appender.get(&mut guard);
         let run = AssertUnwindSafe(|| {
-            if taken != Taken::Free && !control.is_stopped() {
+            if taken != Taken::Free && control.is_recovered() && !control.is_stopped() {
                 take_over(self, appender, control, folder, config)?;
             }
             work(appender)
@@ -164,7 +165,7 @@ impl Writer {
         match catch_unwind(run) {
             Ok(done) => done,
             Err(panic) => {
-                if !broken::is(Rule::PanicMends) {
+                if control.is_recovered() && !broken::is(Rule::PanicMends) {
                     take_over(self, self.appender.get(&mut guard), control, folder, config)?;
                 }
                 drop(guard);
@@ -186,7 +187,7 @@ impl Writer {
     fn take_slowly<'a>(&self, word: &'a AtomicU32, folder: &Dir, name: &str) -> Result<(WordGuard<'a>, Taken)> {
         let dead = |owner: Owner| self.member.is_dead(owner);
         word::lock(word, self.me, self.member.lock_timeout(), &dead).map_err(|held| Error::TimedOut {
-            what: format!("the {name} word of {}, held by {}", folder.path().display(), held.owner),
+            what: format!("the {name} word of {}, held by {}", folder.path().display(), held.owner).into(),
             waited_ms: held.waited.as_millis() as u64,
         })
     }

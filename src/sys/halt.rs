@@ -8,6 +8,7 @@ pub fn kill() {
 
 /// Stops the process until it is told to go on.
 pub fn stop() {
+    // To the thread itself: one to the process may be taken by another thread, while this one runs on.
     // SAFETY: always defined.
-    unsafe { libc::kill(libc::getpid(), libc::SIGSTOP) };
+    unsafe { libc::raise(libc::SIGSTOP) };
 }

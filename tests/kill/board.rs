@@ -70,11 +70,6 @@ impl Board {
         self.word(4)
     }
 
-    /// The same for the session that is under way; set back when all members are dead.
-    pub fn durable_now(&self) -> &AtomicU64 {
-        self.word(5)
-    }
-
     /// The largest offset that any follower expects next.
     pub fn seen_most(&self) -> u64 {
         (FOLLOWERS_AT..PLACES).map(|place| self.place(place).seen().load(SeqCst)).max().unwrap_or(0)

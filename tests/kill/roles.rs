@@ -105,11 +105,13 @@ pub struct Writer<'a> {
     /// First record of the batch that was prepared, and the values of all.
     next: Says,
     values: Vec<Vec<u8>>,
+    /// Below this all is durable, as this process was told.
+    durable: i64,
 }
 
 impl<'a> Writer<'a> {
     pub fn new(board: &'a Board, number: usize) -> Self {
-        Self { board, place: board.place(number), next: Says::default(), values: Vec::new() }
+        Self { board, place: board.place(number), next: Says::default(), values: Vec::new(), durable: 0 }
     }
 
     /// Appends a batch of `count` records; the offset of the last one.
@@ -147,17 +149,17 @@ impl<'a> Writer<'a> {
     }
 
     /// Waits until a record is durable, and tells.
-    pub fn make_durable(&self, log: &Log, last: i64) -> Result<()> {
-        // What anybody was told in this session before this call must still be true in it.
-        let told = self.board.durable_now().load(SeqCst) as i64;
-        if log.watermarks().durable < told {
-            return Err(broken(log, format!("durable went back from {told} to {}", log.watermarks().durable)));
+    pub fn make_durable(&mut self, log: &Log, last: i64) -> Result<()> {
+        // As long as this process is a member the session lives, and what is durable only grows.
+        let before = log.watermarks().durable;
+        if before < self.durable {
+            return Err(broken(log, format!("durable went back from {} to {before}", self.durable)));
         }
         log.wait_durable(last, Some(DURABLE_PATIENCE))?;
         if log.watermarks().durable <= last || log.watermarks().end < log.watermarks().durable {
             return Err(broken(log, format!("{last} was said to be durable: {:?}", log.watermarks())));
         }
-        self.board.durable_now().fetch_max(last as u64 + 1, SeqCst);
+        self.durable = last + 1;
         self.board.durable().fetch_max(last as u64 + 1, SeqCst);
         self.place.progress().fetch_add(1, SeqCst);
         Ok(())

@@ -184,8 +184,6 @@ impl Set {
     }
 
     fn open_once_more(&self) -> std::result::Result<(), String> {
-        // The session may have ended, and what was durable in it is counted anew.
-        self.stage.board.durable_now().store(0, SeqCst);
         let place = self.stage.board.place(SURVIVOR);
         let mut next = Child::fork(|| act(place, || append_some(&self.stage, 8)));
         let ended = next.wait_until(PATIENCE);

@@ -41,6 +41,7 @@ impl ControlPage {
     #[cold]
     pub fn wake_end(&self) {
         if self.word(at::ARMED).swap(0, SeqCst) != 0 {
+            broken::pass(Point::WakeCleared);
             futex::wake(self.word(at::ARMED), i32::MAX);
         }
         self.poke(PollBit::End);

@@ -42,6 +42,8 @@ pub struct Events {
     pub growths: u64,
     /// Words taken from dead owners.
     pub takeovers: u64,
+    /// Segments written again before a sync.
+    pub rewrites: u64,
 }
 
 /// A partition's log, shared by all handles and threads of a process.
@@ -364,7 +366,12 @@ impl PartitionLog {
     #[must_use]
     pub fn events(&self) -> Events {
         let count = |counter| self.control().map_or(0, |control| control.counter(counter));
-        Events { rolls: count(Counter::Rolls), growths: count(Counter::Growths), takeovers: count(Counter::Takeovers) }
+        Events {
+            rolls: count(Counter::Rolls),
+            growths: count(Counter::Growths),
+            takeovers: count(Counter::Takeovers),
+            rewrites: count(Counter::Rewrites),
+        }
     }
 
     /// First record with timestamp >= `timestamp`: offset and its timestamp.

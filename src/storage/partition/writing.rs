@@ -35,6 +35,7 @@ thread_local! {
 
 impl PartitionLog {
     /// Appends records as one batch; its base offset, once published.
+    #[inline(always)]
     pub fn append<'a>(&self, records: impl ExactSizeIterator<Item = Result<Record<'a>>>) -> Result<i64> {
         BUILDER.with(|builder| match builder.try_borrow_mut() {
             Ok(mut builder) => self.encode_and_append(&mut builder, records),
@@ -42,6 +43,7 @@ impl PartitionLog {
         })
     }
 
+    #[inline(always)]
     fn encode_and_append<'a>(
         &self,
         builder: &mut BatchBuilder,
@@ -61,7 +63,7 @@ impl PartitionLog {
         self.add(builder, builder.record_count(), record, &mut None)
     }
 
-    #[inline]
+    #[inline(always)]
     fn add(&self, builder: &mut BatchBuilder, index: usize, record: &Record<'_>, now: &mut Option<i64>) -> Result<()> {
         let timestamp = match record.timestamp {
             given @ 0.. => given,
@@ -75,13 +77,17 @@ impl PartitionLog {
         Ok(())
     }
 
+    #[inline(always)]
     fn finish_and_append(&self, side: &WriterSide, builder: &mut BatchBuilder, now: Option<i64>) -> Result<i64> {
         let append_time = match self.config.timestamp_type {
             TimestampType::CreateTime => -1,
             TimestampType::LogAppendTime => now.unwrap_or_else(clock::now_ms),
         };
-        let batch = builder.finish(append_time).map_err(Error::InvalidBatch)?;
-        self.append_encoded(side, batch)
+        let (batch, header) = builder.finish_with_header(append_time).map_err(Error::InvalidBatch)?;
+        side.writer.member.check_fork()?;
+        let appended = append::append(self, &side.writer, &side.control, batch, &header)?;
+        self.after_append(side, &appended)?;
+        Ok(appended.base_offset)
     }
 
     fn append_encoded(&self, side: &WriterSide, batch: &mut [u8]) -> Result<i64> {

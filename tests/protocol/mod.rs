@@ -1,0 +1,30 @@
+//! What the tests of the sharing rules have in common. Not a test itself: a module of those that need it.
+//!
+//! - `puppet`: processes that do one thing after the other, as they are told by a line each, and can be stopped or killed at any place in between;
+//! - `play`: what a puppet can do;
+//! - `truth`: what must hold of a directory after whatever was done to it.
+//!
+//! A rule is shown to be needed by a scene that is played twice: with the rule it comes out well, in processes that leave the rule out it does not.
+
+pub mod play;
+pub mod puppet;
+pub mod truth;
+
+use ckafka::broken::Rule;
+
+/// Plays a scene with all rules, which must come out well, and without some, which must not.
+#[track_caller]
+pub fn needs(rules: &[Rule], scene: impl Fn(&[Rule]) -> Result<(), String>) {
+    if let Err(what) = scene(&[]) {
+        panic!("with every rule: {what}");
+    }
+    match scene(rules) {
+        Err(what) => println!("without {rules:?}: {what}"),
+        Ok(()) => panic!("without {rules:?} all is well: nothing here needs it"),
+    }
+}
+
+/// An error with its place in the scene, unless it holds.
+pub fn ensure(holds: bool, what: impl Into<String>) -> Result<(), String> {
+    if holds { Ok(()) } else { Err(what.into()) }
+}

@@ -3,6 +3,7 @@
 //! A variant leaves its caller a decision: retry, reopen, mend the input, or give up. Numbers for C programs are
 //! given in `ffi::error` by an exhaustive match; nothing here knows them. Leaf module: every room may use it.
 
+use std::borrow::Cow;
 use std::io;
 use std::path::{Path, PathBuf};
 
@@ -180,7 +181,7 @@ pub enum Error {
     #[error("timed out after {waited_ms} ms waiting for {what}")]
     TimedOut {
         /// What was waited for, with slot and owner where there is one.
-        what: String,
+        what: Cow<'static, str>,
         /// How long.
         waited_ms: u64,
     },

@@ -119,6 +119,26 @@ fn indexes_are_those_of_the_rule() {
     }
 }
 
+/// As many bytes as the interval are not more than the interval.
+#[test]
+fn entry_is_due_only_beyond_the_interval() {
+    let place = Scratch::new("append-interval");
+    let (directory, log) = logs::create(place.path(), &[("index.interval.bytes", "146")]);
+    for n in 0..20 {
+        logs::append(&log, &[Owned::new(T + n, "hello")]).expect("append");
+    }
+    logs::close((directory, log));
+    let partition = place.join(PARTITION);
+    let found = check_indexes(&partition, 146);
+    assert!(found[0].iter().all(|batch| batch.size == 73), "two batches are exactly the interval");
+    let index = fs::read(segment_file(&partition, 0, "index")).expect("index is readable");
+    let positions: Vec<u8> = index
+        .chunks(8)
+        .map(|entry| (u32::from_be_bytes([entry[4], entry[5], entry[6], entry[7]]) / 73) as u8)
+        .collect();
+    assert_eq!(positions, [3, 6, 9, 12, 15, 18], "batches with an entry");
+}
+
 /// A broker counts bytes from 0 after a reopen; here the count goes on, so that an index does not tell how often a log was opened.
 #[test]
 fn reopened_logs_go_on_where_the_rule_was() {

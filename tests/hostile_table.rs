@@ -205,6 +205,14 @@ fn program() -> String {
     code + include_str!("c/hostile/table_main.c")
 }
 
+/// For runs with a library that is itself sanitized, which are built elsewhere.
+#[test]
+fn writes_the_program() {
+    if let Ok(path) = std::env::var("CKAFKA_HOSTILE_WRITE") {
+        fs::write(path, program()).expect("a place for the program");
+    }
+}
+
 #[test]
 fn every_argument_of_every_function() {
     let scratch = driver::Scratch::new("hostile-table");

@@ -17,6 +17,10 @@ struct CText<'a>(&'a mut Vec<u8>);
 
 impl Write for CText<'_> {
     fn write_str(&mut self, text: &str) -> fmt::Result {
+        if !text.as_bytes().contains(&0) && self.0.len() + text.len() < SIZE_MAX {
+            self.0.extend_from_slice(text.as_bytes());
+            return Ok(());
+        }
         for character in text.chars() {
             let character = if character == '\0' { '\u{FFFD}' } else { character };
             if self.0.len() + character.len_utf8() >= SIZE_MAX {

@@ -60,7 +60,7 @@ pub(super) fn wait(
         let left = timeout.map(|timeout| timeout.saturating_sub(begun.elapsed()));
         if left == Some(Duration::ZERO) {
             let what = format!("offset {offset} of {} to be durable", log.path().display());
-            return Err(Error::TimedOut { what, waited_ms: begun.elapsed().as_millis() as u64 });
+            return Err(Error::TimedOut { what: what.into(), waited_ms: begun.elapsed().as_millis() as u64 });
         }
         let slept = sleep(control, offset, left.map_or(SLICE, |left| left.min(SLICE)));
         match slept {

@@ -266,7 +266,7 @@ impl Reader {
             Err(Error::Version { .. }) if log.is_stale() => self.reopen(),
             Err(Error::TimedOut { what, waited_ms }) => {
                 // Who asks often enough never sleeps long enough to look.
-                if self.looked.elapsed() >= LOOK_INTERVAL {
+                if !log.is_writer() && self.looked.elapsed() >= LOOK_INTERVAL {
                     self.looked = Instant::now();
                     if log.is_stale() {
                         self.reopen()?;

@@ -340,7 +340,7 @@ fn wait_for(file: &File, timeout: Duration, what: &str, mut attempt: impl FnMut(
         }
         if begun.elapsed() >= timeout {
             let what = format!("{what} ({})", file.path().display());
-            return Err(Error::TimedOut { what, waited_ms: begun.elapsed().as_millis() as u64 });
+            return Err(Error::TimedOut { what: what.into(), waited_ms: begun.elapsed().as_millis() as u64 });
         }
         sleep(pause);
         pause = (pause * 2).min(Duration::from_millis(5));

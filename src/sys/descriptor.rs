@@ -181,7 +181,6 @@ pub fn share_of_limit(part: u64) -> usize {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
     use crate::sys::Access;
     use crate::sys::testing::{Scratch, in_own_process};
 

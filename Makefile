@@ -17,7 +17,7 @@ EXAMPLES := $(MAKE) -C c-examples CKAFKA_INCLUDEDIR=$(CURDIR)/include
 
 .PHONY: all help lib demo test test-all bench lint header clean venv jars soak
 .PHONY: check-models check-races
-.PHONY: examples check-features check-examples check-broker
+.PHONY: examples check-features check-examples check-hostile check-broker
 
 all: lib ## build libckafka.so and libckafka.a into build/ (the header is in include/)
 
@@ -46,7 +46,7 @@ test: venv ## every test of at most 12 minutes on 2 cores
 	scripts/check-header $(BUILD)
 	@scripts/preflight skipped
 
-test-all: test check-features check-examples check-abi check-release check-dist check-broker check-models check-races ## test, and what takes longer: brokers, sanitizers, all features
+test-all: test check-features check-examples check-abi check-release check-hostile check-dist check-broker check-models check-races ## test, and what takes longer: brokers, sanitizers, all features
 
 # Each codec by itself, none and all: what is left out must not be missed by the rest.
 check-features:
@@ -59,6 +59,11 @@ check-examples: lib
 	@scripts/preflight all
 	scripts/check-examples $(BUILD)
 
+# A minute of each race, every allocation, and a library that is instrumented itself.
+check-hostile:
+	CKAFKA_HOSTILE_SECONDS=60 CKAFKA_HOSTILE_STEP=1 $(CARGO) test $(TEST_FLAGS) --test hostile_race --test hostile_memory -- --nocapture
+	scripts/check-sanitized 60
+
 # A real broker takes our directories over.
 check-broker:
 	@scripts/preflight all
@@ -70,7 +75,7 @@ check-models:
 
 # Threads of one process under ThreadSanitizer, the standard library with them: what it orders counts.
 HOST = $(shell rustc -vV | awk '/^host:/ { print $$2 }')
-RACES = RUSTC_BOOTSTRAP=1 RUSTFLAGS="-Zsanitizer=thread" CARGO_TARGET_DIR=$(TARGET_DIR)/races \
+RACES = env RUSTC_BOOTSTRAP=1 RUSTFLAGS="-Zsanitizer=thread" CARGO_TARGET_DIR=$(TARGET_DIR)/races \
   $(CARGO) test $(CARGO_FLAGS) -Zbuild-std --target $(HOST)
 check-races:
 	rustup component add rust-src

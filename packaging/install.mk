@@ -61,11 +61,11 @@ check-dist: dist
 # The binary interface against the one that was published, and against what older systems have.
 check-abi: lib
 	@scripts/preflight abi
-	scripts/check-abi compare $(TARGET_DIR)
+	scripts/check_abi.py compare $(TARGET_DIR)
 
 abi: ## write packaging/libckafka.abi anew: the binary interface that check-abi compares with
 	@scripts/preflight abi
-	scripts/check-abi write $(TARGET_DIR)
+	scripts/check_abi.py write $(TARGET_DIR)
 
 check-release: lib
 	scripts/check-release $(BUILD)

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""check-abi compare|write TARGET_DIR: the binary interface of the library against packaging/libckafka.abi.
+"""check_abi.py compare|write TARGET_DIR: the binary interface of the library against packaging/libckafka.abi.
 
 The interface is read from the debugging information of the development build by abidw: every exported symbol with its
 version, the types of its parameters, and the layouts of all structs that these lead to. Rust's inner functions and
@@ -93,7 +93,7 @@ def notices_a_change(corpus, path):
     function.remove(function.find("parameter"))
     ElementTree.ElementTree(planted).write(path, encoding="unicode")
     if subprocess.run(["abidiff", BASELINE, path], capture_output=True).returncode == 0:
-        sys.exit("check-abi: a function that lost a parameter went unnoticed")
+        sys.exit("check_abi: a function that lost a parameter went unnoticed")
 
 
 def main(action, target):
@@ -107,14 +107,14 @@ def main(action, target):
             check=True, capture_output=True, text=True,
         ).stdout.split()
         if count != len(listed):
-            sys.exit(f"check-abi: {count} functions with types, {len(listed)} in packaging/exports.list")
+            sys.exit(f"check_abi: {count} functions with types, {len(listed)} in packaging/exports.list")
         found = BASELINE if action == "write" else scratch / "found.abi"
         ElementTree.indent(corpus)
         ElementTree.ElementTree(corpus).write(found, encoding="unicode")
         if action == "compare":
             notices_a_change(corpus, scratch / "planted.abi")
             if subprocess.run(["abidiff", BASELINE, found]).returncode:
-                sys.exit("check-abi: the binary interface changed; `make abi` is for additions only")
+                sys.exit("check_abi: the binary interface changed; `make abi` is for additions only")
             print(f"the binary interface is the published one: {count} functions")
 
 

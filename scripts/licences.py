@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""licences: the licence texts of everything that is linked into libckafka, on standard output.
+"""licences.py: the licence texts of everything that is linked into libckafka, on standard output.
 
 What is linked comes from `cargo metadata`: the crates that the library reaches without those that only take part in a
 build (build scripts, procedural macros). A crate brings the texts of the C sources inside it, too. Rust's own library

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""man-page HEADER: ckafka(3) on standard output, made of the comments and declarations of the C header.
+"""man_page.py HEADER: ckafka(3) on standard output, made of the comments and declarations of the C header.
 
 The header's opening comment becomes the description; each group of `#define`s, each struct and each function becomes
 an entry with its own words. Nothing is written here that the header does not say.

@@ -16,7 +16,7 @@ CODECS := gzip snappy lz4 zstd
 EXAMPLES := $(MAKE) -C c-examples CKAFKA_INCLUDEDIR=$(CURDIR)/include
 
 .PHONY: all help lib demo test test-all bench lint header clean venv jars soak
-.PHONY: check-models check-races
+.PHONY: check-models check-races check-more
 .PHONY: examples check-features check-examples check-hostile check-broker
 
 all: lib ## build libckafka.so and libckafka.a into build/ (the header is in include/)
@@ -46,7 +46,9 @@ test: venv ## every test of at most 12 minutes on 2 cores
 	scripts/check-header $(BUILD)
 	@scripts/preflight skipped
 
-test-all: test check-features check-examples check-abi check-release check-hostile check-dist check-broker check-models check-races ## test, and what takes longer: brokers, sanitizers, all features
+test-all: test check-features check-examples check-abi check-broker check-models ## test, and what takes longer: brokers, sanitizers, all features
+
+check-more: check-release check-hostile check-dist check-races ## what takes longer still: size, hostile callers, an offline archive, races
 
 # Each codec by itself, none and all: what is left out must not be missed by the rest.
 check-features:
@@ -75,7 +77,7 @@ check-models:
 
 # Threads of one process under ThreadSanitizer, the standard library with them: what it orders counts.
 HOST = $(shell rustc -vV | awk '/^host:/ { print $$2 }')
-RACES = RUSTC_BOOTSTRAP=1 RUSTFLAGS="-Zsanitizer=thread" CARGO_TARGET_DIR=$(TARGET_DIR)/races \
+RACES = env RUSTC_BOOTSTRAP=1 RUSTFLAGS="-Zsanitizer=thread" CARGO_TARGET_DIR=$(TARGET_DIR)/races \
   $(CARGO) test $(CARGO_FLAGS) -Zbuild-std --target $(HOST)
 check-races:
 	rustup component add rust-src

@@ -30,7 +30,7 @@ fn on_small_disks(test: &str, part: &str) {
         let place = Scratch::new(&format!("full-disk-{part}-{kind}"));
         match child::in_own_mounts(mount, part, place.path()) {
             Some(output) => child::assert_well(&output),
-            None => common::skip(test, &format!("to be allowed a {kind} of its own")),
+            None => common::skip(test, &format!("to be allowed mounts of its own, here of {kind}")),
         }
     }
 }

@@ -238,9 +238,11 @@ fn what_this_user_may_not_read_is_named() {
         });
         fs::set_permissions(&denied, before).expect("mode is set");
     }
+    set_mode(place.path(), 0o555);
     as_somebody_else(|| {
         assert_denied(Directory::open(&place.join("new"), &Conf::new(), OpenMode::Create), &place.join("new"))
     });
+    set_mode(place.path(), 0o755);
     for entry in scratch::walk(&path) {
         set_mode(&entry, 0o755);
     }

@@ -104,6 +104,8 @@ struct Actor {
     child: Child,
     starts: u64,
     stopped_until: Option<Instant>,
+    /// When it was started.
+    progress_before: u64,
     progress: u64,
     moved: Instant,
 }
@@ -167,12 +169,21 @@ fn habit(place: usize) -> Habit {
 impl Round<'_> {
     fn add(&mut self, place: usize, role: Role) {
         let child = start(self.stage, place, role, self.seed ^ place as u64);
-        let now = Instant::now();
-        self.actors.push(Actor { place, role, child, starts: 1, stopped_until: None, progress: 0, moved: now });
+        self.actors.push(Actor {
+            place,
+            role,
+            child,
+            starts: 1,
+            stopped_until: None,
+            progress_before: 0,
+            progress: 0,
+            moved: Instant::now(),
+        });
     }
 
     fn restart(&mut self, number: usize) {
         let actor = &mut self.actors[number];
+        actor.progress_before = self.stage.board.place(actor.place).progress().load(SeqCst);
         actor.child = start(self.stage, actor.place, actor.role, mix(self.seed ^ actor.place as u64) ^ actor.starts);
         actor.starts += 1;
         actor.stopped_until = None;
@@ -221,7 +232,11 @@ impl Round<'_> {
         let begun = Instant::now();
         let Some(page) = Page::open(self.stage.data()) else { return };
         let Some(dead) = page.dead_appender() else { return };
-        let waits = |actor: &Actor| matches!(actor.role, Role::Writes(Habit::Hammer)) && actor.stopped_until.is_none();
+        let is_at_work = |actor: &Actor| {
+            self.stage.board.place(actor.place).progress().load(SeqCst) != actor.progress_before
+                && actor.stopped_until.is_none()
+        };
+        let waits = |actor: &Actor| matches!(actor.role, Role::Writes(Habit::Hammer)) && is_at_work(actor);
         if !self.actors.iter().enumerate().any(|(number, actor)| number != killed && waits(actor)) {
             return;
         }
@@ -229,6 +244,8 @@ impl Round<'_> {
             if begun.elapsed() > Duration::from_secs(5) {
                 break;
             }
+            // Who is stopped may hold the gate that a taker has to pass.
+            self.resume(Instant::now());
             std::thread::sleep(Duration::from_micros(50));
         }
         let lasted = begun.elapsed();

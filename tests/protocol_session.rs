@@ -100,13 +100,16 @@ fn pages_of_another_boot_or_another_version_are_begun_anew_where_nobody_lives() 
         let mut second = writer(&place, &[]);
         second.must("append 5 100");
         second.must("close");
-        truth::check(place.path(), &[(first.id(), 40), (second.id(), 5)]).unwrap_or_else(|error| panic!("{what}: {error}"));
+        truth::check(place.path(), &[(first.id(), 40), (second.id(), 5)])
+            .unwrap_or_else(|error| panic!("{what}: {error}"));
     }
 }
 
 #[test]
 fn pages_of_another_version_or_kernel_are_refused_beside_the_living() {
-    for (file, at, expected) in [("ckafka.slots", 8, "version"), (CONTROL, 8, "version"), ("ckafka.slots", 32, "another kernel")] {
+    for (file, at, expected) in
+        [("ckafka.slots", 8, "version"), (CONTROL, 8, "version"), ("ckafka.slots", 32, "another kernel")]
+    {
         let place = made("session-version-alive");
         let mut living = writer(&place, &[]);
         living.must("append 1 100");
@@ -285,7 +288,8 @@ fn second_opener_waits_for_a_recovery_and_goes_on_behind_it() {
     slow.must("append 5 100");
     slow.must("close");
     second.must("close");
-    truth::check(place.path(), &[(first.id(), 50), (second.id(), 5), (slow.id(), 5)]).unwrap_or_else(|what| panic!("{what}"));
+    truth::check(place.path(), &[(first.id(), 50), (second.id(), 5), (slow.id(), 5)])
+        .unwrap_or_else(|what| panic!("{what}"));
 }
 
 #[test]

@@ -324,8 +324,9 @@ fn check_directory(root: &Dir, config: &DirectoryConfig, mode: OpenMode) -> Resu
             reason: "its file system is mounted read-only".to_owned(),
         });
     }
-    let known = !folders.is_empty() || is_data_directory(root)?;
-    if known || mode == OpenMode::Create && root.list()?.is_empty() {
+    // Listed before it is asked what it is: another process may make a data directory of it meanwhile, and leaves its lock file first.
+    let is_empty = root.list()?.is_empty();
+    if mode == OpenMode::Create && is_empty || !folders.is_empty() || is_data_directory(root)? {
         return Ok(());
     }
     let expected = if mode == OpenMode::Create {

@@ -9,6 +9,7 @@ use super::config::LogConfig;
 use super::control::ControlPage;
 use super::grow;
 use super::partition::PartitionLog;
+use super::relief;
 use super::roll::{RollStep, roll, roll_reason};
 use super::tail::{BatchFacts, NewEntries, TailState};
 use super::writer::{Appender, Writer};
@@ -26,6 +27,14 @@ pub(super) struct Appended {
     position: u64,
     /// Whether a segment was rolled on the way.
     pub rolled: Rolled,
+    opened: Opened,
+}
+
+/// Whether an append opened a segment for writing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Opened {
+    No,
+    Yes,
 }
 
 /// Whether an append rolled.
@@ -52,7 +61,17 @@ pub(super) fn append(
         return Err(Error::BatchExceedsSegment { size, limit: config.segment_bytes });
     }
     let section = Section { log, writer, control, config };
-    let appended = writer.in_append(control, log.folder(), config, |appender| section.run(appender, batch, header))?;
+    let appended = writer.in_append(control, log.folder(), config, |appender| section.run(appender, batch, header));
+    let appended = match appended {
+        Ok(appended) => appended,
+        Err(error) => {
+            relief::admit(log);
+            return Err(error);
+        }
+    };
+    if appended.opened == Opened::Yes {
+        relief::admit(log);
+    }
     if grow::is_due(appended.position, control.prepared_end()) {
         // The record is published: a disk that is full now fails the append that needs the room.
         let _ = grow::grow_ahead(writer, control, log.folder(), config, appended.position);
@@ -85,8 +104,10 @@ impl Section<'_> {
         if control.is_stopped() && !broken::is(Rule::StickyWords) {
             return Err(self.log.stopped());
         }
+        let mut opened = Opened::No;
         if appender.generation != Some(control.roll_generation()) {
             self.refresh(appender)?;
+            opened = Opened::Yes;
         }
         let end = control.published_end();
         let Some((mut copy, mut tail)) = control.current_tail(end) else { return Err(self.no_state(end)) };
@@ -125,7 +146,7 @@ impl Section<'_> {
         self.writer.counts.add(u64::from(header.record_count.unsigned_abs()), size);
         control.publish(next.end_offset);
         broken::pass(Point::AppendWoken);
-        Ok(Appended { base_offset: end, last_offset, position: next.position, rolled })
+        Ok(Appended { base_offset: end, last_offset, position: next.position, rolled, opened })
     }
 
     /// After a change of the roll generation: the active segment by listing and inode.

@@ -8,6 +8,7 @@ use super::control::ControlPage;
 use super::durable::bases;
 use super::names::{NEXT, SegmentFile};
 use super::partition::{PartitionLog, WriterSide};
+use super::slots::Beginning;
 use super::tail::{NewEntries, TailState};
 use super::writer::Writer;
 use crate::error::{Error, Result};
@@ -105,10 +106,17 @@ impl PartitionLog {
     pub fn close_clean(&self) -> Result<i64> {
         self.sync()?;
         let side = self.writer_side()?;
+        let was_clean = side.writer.member.seat()?.0.beginning() == Beginning::Clean;
+        if was_clean && side.control.is_as_recovered() {
+            return Ok(side.control.published_end());
+        }
         let (control, writer) = (&side.control, &side.writer);
         let end =
             writer.in_append(control, self.folder(), self.config(), |_| self.trim_active(side, control, writer))?;
-        self.finish_close(side, end)
+        self.finish_close(side, end)?;
+        // One after the other: a directory may have more partitions than the process may have descriptors.
+        writer.let_go(control);
+        Ok(end)
     }
 
     /// Cuts the active segment's files to what they hold, and syncs them.

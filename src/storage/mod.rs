@@ -2,7 +2,7 @@
 //!
 //! - `config`, `names`, `index`, `tail`: what a log is made of, and the sparse-index rule;
 //! - `control`, `slots`, `session`, `open`: what processes share, and how a partition is joined;
-//! - `partition`: the handle. Its writing side: `writer`, `active`, `append`, `raw`, `grow`, `roll`, `takeover`, `durable`, `close`;
+//! - `partition`: the handle. Its writing side: `writer`, `active`, `append`, `raw`, `grow`, `roll`, `takeover`, `durable`, `relief`, `close`;
 //! - `segments`, `segment`, `part`, `segment_bytes`: which segments there are, and how far each may be looked at;
 //! - `walk`, `lookup`, `times`: batches in order, by offset, by time;
 //! - `reader`, `run`, `view`, `table`, `unpack`, `arrived`, `isolation`, `wait`, `sender`: what comes out;
@@ -35,6 +35,7 @@ pub mod raw;
 pub mod reader;
 pub mod rebuild;
 pub mod recovery;
+mod relief;
 pub mod roll;
 pub mod run;
 mod scan;

@@ -58,7 +58,7 @@ impl Place<'_> {
     fn open_folder(&self, root: &Dir) -> Result<Dir> {
         let name = self.folder_name();
         match root.stat(&name)? {
-            Some(_) => root.open_dir(&name),
+            Some(_) => root.open_dir_on_use(&name),
             None => Err(self.unknown()),
         }
     }
@@ -117,7 +117,7 @@ fn shutdown_of(beginning: Beginning, place: &Place<'_>) -> Shutdown {
 
 /// The control page's file, made whole where it is missing. Under the gate.
 fn open_page(folder: &Dir, gate: &Gate<'_>) -> Result<ControlPage> {
-    if let Some(file) = folder.open_file_if_there(CONTROL, Access::ReadWrite)?
+    if let Some(file) = folder.open_file_on_use(CONTROL, Access::ReadWrite)?
         && file.len()? >= SharedPage::BYTES as u64
     {
         return ControlPage::map(file, Access::ReadWrite);
@@ -127,7 +127,15 @@ fn open_page(folder: &Dir, gate: &Gate<'_>) -> Result<ControlPage> {
         let reason = "missing or cut though other writers are alive: it was removed under them".to_owned();
         return Err(Error::Version { path: folder.path().join(CONTROL), reason });
     }
-    create_page(folder)
+    drop(create_page(folder)?);
+    let file = folder.open_file_on_use(CONTROL, Access::ReadWrite)?;
+    ControlPage::map(file.ok_or_else(|| missing(folder))?, Access::ReadWrite)
+}
+
+#[cold]
+fn missing(folder: &Dir) -> Error {
+    let reason = "removed while it was opened".to_owned();
+    Error::Version { path: folder.path().join(CONTROL), reason }
 }
 
 /// Creates the control page's file: allocated and zero-written before anybody maps it.
@@ -276,7 +284,7 @@ pub fn open_for_reading(
 
 /// The control page, where the partition is recovered in `session`.
 pub(super) fn live_page(folder: &Dir, session: [u64; 2]) -> Result<Option<ControlPage>> {
-    let Some(file) = folder.open_file_if_there(CONTROL, Access::Read)? else { return Ok(None) };
+    let Some(file) = folder.open_file_on_use(CONTROL, Access::Read)? else { return Ok(None) };
     if file.len()? < SharedPage::BYTES as u64 {
         return Ok(None);
     }

@@ -88,7 +88,7 @@ impl Segment {
         if let Some(part) = self.log.get() {
             return Ok(Some(part));
         }
-        let Some(file) = dir.open_file_if_there(&SegmentFile::Log.name(self.base_offset), Access::Read)? else {
+        let Some(file) = dir.open_file_on_use(&SegmentFile::Log.name(self.base_offset), Access::Read)? else {
             return Ok(None);
         };
         let part = SegmentPart::new(file)?;
@@ -108,7 +108,7 @@ impl Segment {
         if let Some(part) = slot.get() {
             return Ok(Some(part));
         }
-        let Some(file) = dir.open_file_if_there(&which.name(self.base_offset), Access::Read)? else {
+        let Some(file) = dir.open_file_on_use(&which.name(self.base_offset), Access::Read)? else {
             return Ok(None);
         };
         let part = SegmentPart::new(file)?;

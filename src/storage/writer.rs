@@ -3,8 +3,8 @@
 //! Order of locks: gate, append, grow, sync; the in-process mutexes here are leaves, held for moments.
 
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
-use std::sync::atomic::Ordering::Relaxed;
-use std::sync::atomic::{AtomicU32, AtomicU64};
+use std::sync::atomic::Ordering::{AcqRel, Relaxed, Release};
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use super::active::ActiveSegment;
@@ -114,6 +114,8 @@ pub struct Writer {
     held: Mutex<Vec<Arc<ActiveSegment>>>,
     /// Watch behind `durable_fd`.
     pub durable_watch: Mutex<Option<notify::Watch>>,
+    /// Whether this partition is counted among those that have segments open.
+    holds: AtomicBool,
     /// Set by `request_sync`, taken by the flush thread.
     pub flusher: OnceLock<Arc<dyn Flusher>>,
 }
@@ -137,6 +139,7 @@ impl Writer {
             failure: OnceLock::new(),
             held: Mutex::default(),
             durable_watch: Mutex::default(),
+            holds: AtomicBool::new(false),
             flusher: OnceLock::new(),
             member,
         })
@@ -216,6 +219,25 @@ impl Writer {
     /// The segments open for writing.
     pub fn held(&self) -> MutexGuard<'_, Vec<Arc<ActiveSegment>>> {
         self.held.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Marks this partition as one that has segments open; whether it was not yet.
+    pub fn begin_to_hold(&self) -> bool {
+        !self.holds.swap(true, AcqRel)
+    }
+
+    /// Lets go of all segments, if nobody uses them and nothing published is above durable. They are opened again when they are needed.
+    pub fn let_go(&self, control: &ControlPage) -> bool {
+        let Some(mut append) = word::try_lock(control.append_word(), self.me) else { return false };
+        let Some(mut grow) = self.try_grow(control) else { return false };
+        if !control.is_stopped() && control.durable_end() < control.published_end() {
+            return false;
+        }
+        *self.appender.get(&mut append) = Appender::default();
+        *self.grower_of(&mut grow) = Grower::default();
+        self.held().clear();
+        self.holds.store(false, Release);
+        true
     }
 
     /// Lets go of segments that end at or below `durable`: nothing of theirs can fail any more. The newest stays.

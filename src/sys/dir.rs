@@ -1,7 +1,7 @@
 //! One open directory; files in it are named relative to it (openat), so that a renamed path is no other directory.
 
 use std::ffi::OsString;
-use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::ffi::OsStringExt;
 use std::path::{Path, PathBuf};
 
@@ -10,6 +10,7 @@ use nix::fcntl::{AtFlags, OFlag, openat, renameat};
 use nix::sys::stat::{FileStat, Mode, SFlag, fchmod, fstat, fstatat, mkdirat};
 use nix::unistd::{Gid, UnlinkatFlags, fchown, unlinkat};
 
+use super::descriptor::{Descriptor, Held};
 use super::errno::{open_error, retry};
 use super::list::{self, Kind};
 use super::{Access, File, Identity};
@@ -43,7 +44,7 @@ pub struct Stat {
 /// (read and write bits) and group of the directory where the process may give them.
 #[derive(Debug)]
 pub struct Dir {
-    descriptor: OwnedFd,
+    descriptor: Descriptor,
     path: PathBuf,
 }
 
@@ -54,7 +55,7 @@ impl Dir {
     pub fn open(path: &Path) -> Result<Self> {
         let opened = retry(|| nix::fcntl::open(path, OPEN_DIR, Mode::empty()));
         let descriptor = opened.map_err(|errno| open_error("open", path, errno))?;
-        Ok(Self { descriptor, path: path.to_path_buf() })
+        Ok(Self { descriptor: Descriptor::kept(descriptor), path: path.to_path_buf() })
     }
 
     /// Creates the directory if it is missing (parents must exist), and opens it.
@@ -75,9 +76,9 @@ impl Dir {
         &self.path
     }
 
-    /// The descriptor, borrowed.
-    pub(super) fn descriptor(&self) -> BorrowedFd<'_> {
-        self.descriptor.as_fd()
+    /// The descriptor, open as long as the result lives.
+    pub(super) fn descriptor(&self) -> Result<Held<'_>> {
+        self.descriptor.get().map_err(|errno| open_error("open", &self.path, errno))
     }
 
     /// Device and inode.
@@ -90,9 +91,20 @@ impl Dir {
     pub fn open_dir(&self, name: &str) -> Result<Dir> {
         let path = self.child(name)?;
         let flags = OPEN_DIR | OFlag::O_NOFOLLOW;
-        let opened = retry(|| openat(&self.descriptor, name, flags, Mode::empty()));
+        let here = self.descriptor()?;
+        let opened = retry(|| openat(&here, name, flags, Mode::empty()));
         let descriptor = opened.map_err(|errno| open_error("open", &path, errno))?;
-        Ok(Self { descriptor, path })
+        Ok(Self { descriptor: Descriptor::kept(descriptor), path })
+    }
+
+    /// Opens a sub-folder whose descriptor is open only about when it is used.
+    pub fn open_dir_on_use(&self, name: &str) -> Result<Dir> {
+        let path = self.child(name)?;
+        let flags = OPEN_DIR | OFlag::O_NOFOLLOW;
+        let here = self.descriptor()?;
+        let opened = retry(|| openat(&here, name, flags, Mode::empty()));
+        let made = opened.and_then(|opened| Descriptor::on_use(&self.descriptor, name, flags, opened));
+        Ok(Self { descriptor: made.map_err(|errno| open_error("open", &path, errno))?, path })
     }
 
     /// mkdir; an existing one is an error. The folder takes mode and group of this one, as files do.
@@ -100,30 +112,33 @@ impl Dir {
         let path = self.child(name)?;
         let ours = self.fstat()?;
         let mode = Mode::from_bits_truncate(ours.st_mode & 0o777);
-        retry(|| mkdirat(&self.descriptor, name, mode)).map_err(|errno| Error::io("mkdir", &path, errno.into()))?;
+        let here = self.descriptor()?;
+        retry(|| mkdirat(&here, name, mode)).map_err(|errno| Error::io("mkdir", &path, errno.into()))?;
         let folder = self.open_dir(name)?;
         // The set-group-id bit, where the kernel hands it down, is kept: it is outside of what is compared here.
-        take_after(&folder.descriptor, &ours, 0o777);
+        take_after(&folder.descriptor()?, &ours, 0o777);
         Ok(folder)
     }
 
     /// rmdir.
     pub fn remove_dir(&self, name: &str) -> Result<()> {
         let path = self.child(name)?;
-        retry(|| unlinkat(&self.descriptor, name, UnlinkatFlags::RemoveDir))
+        let here = self.descriptor()?;
+        retry(|| unlinkat(&here, name, UnlinkatFlags::RemoveDir))
             .map_err(|errno| Error::io("rmdir", &path, errno.into()))
     }
 
     /// All entries but `.` and `..`, in no order.
     pub fn list(&self) -> Result<Vec<DirEntry>> {
         // Opened anew, because two readers of one description would share its place in the list.
-        let opened = retry(|| openat(&self.descriptor, ".", OPEN_DIR, Mode::empty()));
+        let here = self.descriptor()?;
+        let opened = retry(|| openat(&here, ".", OPEN_DIR, Mode::empty()));
         let descriptor = opened.map_err(|errno| open_error("open", &self.path, errno))?;
         let mut entries = Vec::new();
         let listed = list::each_entry(descriptor, |name, kind| {
             let kind = match kind {
                 // Some file systems leave the type out of the list.
-                Kind::Unknown => retry(|| fstatat(&self.descriptor, name, AtFlags::AT_SYMLINK_NOFOLLOW))
+                Kind::Unknown => retry(|| fstatat(&here, name, AtFlags::AT_SYMLINK_NOFOLLOW))
                     .map_or(Kind::Unknown, |stat| kind_of(&stat)),
                 known => known,
             };
@@ -182,7 +197,8 @@ impl Dir {
     /// stat without following links; `None` where it is missing.
     pub fn stat(&self, name: &str) -> Result<Option<Stat>> {
         let path = self.child(name)?;
-        match retry(|| fstatat(&self.descriptor, name, AtFlags::AT_SYMLINK_NOFOLLOW)) {
+        let here = self.descriptor()?;
+        match retry(|| fstatat(&here, name, AtFlags::AT_SYMLINK_NOFOLLOW)) {
             Ok(stat) => Ok(Some(Stat {
                 len: stat.st_size.cast_unsigned(),
                 identity: Identity { device: stat.st_dev, inode: stat.st_ino },
@@ -198,14 +214,15 @@ impl Dir {
     pub fn rename(&self, from: &str, to: &str) -> Result<()> {
         let path = self.child(from)?;
         self.child(to)?;
-        retry(|| renameat(&self.descriptor, from, &self.descriptor, to))
-            .map_err(|errno| Error::io("rename", &path, errno.into()))
+        let here = self.descriptor()?;
+        retry(|| renameat(&here, from, &here, to)).map_err(|errno| Error::io("rename", &path, errno.into()))
     }
 
     /// unlinkat; whether it was there.
     pub fn unlink(&self, name: &str) -> Result<bool> {
         let path = self.child(name)?;
-        match retry(|| unlinkat(&self.descriptor, name, UnlinkatFlags::NoRemoveDir)) {
+        let here = self.descriptor()?;
+        match retry(|| unlinkat(&here, name, UnlinkatFlags::NoRemoveDir)) {
             Ok(()) => Ok(true),
             Err(Errno::ENOENT) => Ok(false),
             Err(errno) => Err(Error::io("unlink", &path, errno.into())),
@@ -214,7 +231,7 @@ impl Dir {
 
     /// fsync of the directory. Never retried after an error.
     pub fn sync(&self) -> Result<()> {
-        nix::unistd::fsync(&self.descriptor).map_err(|errno| Error::io("fsync", &self.path, errno.into()))
+        nix::unistd::fsync(self.descriptor()?).map_err(|errno| Error::io("fsync", &self.path, errno.into()))
     }
 
     /// The whole content of a small file, at most `limit` bytes (more is an error naming both sizes); `None` where it is missing.
@@ -250,15 +267,27 @@ impl Dir {
         self.sync()
     }
 
+    /// Opens a file whose descriptor is open only about when it is used; `None` where it is missing.
+    pub fn open_file_on_use(&self, name: &str, access: Access) -> Result<Option<File>> {
+        let path = self.child(name)?;
+        let opened = match self.open_descriptor(name, &path, access)? {
+            Ok(opened) => opened,
+            Err(Errno::ENOENT) => return Ok(None),
+            Err(errno) => return Err(open_error("open", &path, errno)),
+        };
+        let made = Descriptor::on_use(&self.descriptor, name, flags_for(access), opened);
+        Ok(Some(File::from_descriptor(made.map_err(|errno| open_error("open", &path, errno))?, path)))
+    }
+
     /// Opens a regular file. The outer error is final; the inner number lets callers tell a missing file.
     fn open_regular(&self, name: &str, path: &Path, access: Access) -> Result<nix::Result<File>> {
-        let mode = match access {
-            Access::Read => OFlag::O_RDONLY,
-            Access::ReadWrite => OFlag::O_RDWR,
-        };
-        // O_NONBLOCK keeps the open of a FIFO from waiting for its other end; regular files do not know it.
-        let flags = mode | OFlag::O_CLOEXEC | OFlag::O_NOFOLLOW | OFlag::O_NONBLOCK;
-        let descriptor = match retry(|| openat(&self.descriptor, name, flags, Mode::empty())) {
+        let opened = self.open_descriptor(name, path, access)?;
+        Ok(opened.map(|opened| File::from_descriptor(Descriptor::kept(opened), path.to_path_buf())))
+    }
+
+    fn open_descriptor(&self, name: &str, path: &Path, access: Access) -> Result<nix::Result<OwnedFd>> {
+        let here = self.descriptor()?;
+        let descriptor = match retry(|| openat(&here, name, flags_for(access), Mode::empty())) {
             Ok(descriptor) => descriptor,
             Err(errno) => return Ok(Err(errno)),
         };
@@ -267,7 +296,7 @@ impl Dir {
             let reason = std::io::Error::new(std::io::ErrorKind::InvalidInput, "not a regular file");
             return Err(Error::io("open", path, reason));
         }
-        Ok(Ok(File::from_descriptor(descriptor, path.to_path_buf())))
+        Ok(Ok(descriptor))
     }
 
     /// Creates a file that must not be there yet.
@@ -275,12 +304,13 @@ impl Dir {
         let ours = self.fstat()?;
         let flags = OFlag::O_RDWR | OFlag::O_CREAT | OFlag::O_EXCL | OFlag::O_CLOEXEC;
         let mode = Mode::from_bits_truncate(ours.st_mode & 0o666);
-        let descriptor = match retry(|| openat(&self.descriptor, name, flags, mode)) {
+        let here = self.descriptor()?;
+        let descriptor = match retry(|| openat(&here, name, flags, mode)) {
             Ok(descriptor) => descriptor,
             Err(errno) => return Ok(Err(errno)),
         };
         take_after(&descriptor, &ours, 0o666);
-        Ok(Ok(File::from_descriptor(descriptor, path.to_path_buf())))
+        Ok(Ok(File::from_descriptor(Descriptor::kept(descriptor), path.to_path_buf())))
     }
 
     /// The path of an entry; refuses a name that would leave the directory.
@@ -296,14 +326,14 @@ impl Dir {
     }
 
     fn fstat(&self) -> Result<FileStat> {
-        fstat(&self.descriptor).map_err(|errno| Error::io("fstat", &self.path, errno.into()))
+        fstat(self.descriptor()?).map_err(|errno| Error::io("fstat", &self.path, errno.into()))
     }
 }
 
 /// Gives a new file or folder the group and the permission bits of its directory, as far as the process may.
 ///
 /// Where the group cannot be had the mode stays what the umask left: opened up to the wrong group it would be a leak.
-fn take_after(descriptor: &OwnedFd, directory: &FileStat, bits: u32) {
+fn take_after(descriptor: &impl AsFd, directory: &FileStat, bits: u32) {
     let Ok(created) = fstat(descriptor) else { return };
     if created.st_gid != directory.st_gid
         && retry(|| fchown(descriptor, None, Some(Gid::from_raw(directory.st_gid)))).is_err()
@@ -322,8 +352,17 @@ fn take_after(descriptor: &OwnedFd, directory: &FileStat, bits: u32) {
 fn sync_parent(path: &Path) {
     let parent = path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
     if let Ok(parent) = Dir::open(parent) {
-        let _ = nix::unistd::fsync(&parent.descriptor);
+        let _ = parent.sync();
     }
+}
+
+fn flags_for(access: Access) -> OFlag {
+    let mode = match access {
+        Access::Read => OFlag::O_RDONLY,
+        Access::ReadWrite => OFlag::O_RDWR,
+    };
+    // O_NONBLOCK keeps the open of a FIFO from waiting for its other end; regular files do not know it.
+    mode | OFlag::O_CLOEXEC | OFlag::O_NOFOLLOW | OFlag::O_NONBLOCK
 }
 
 fn kind_of(stat: &FileStat) -> Kind {

@@ -5,7 +5,6 @@
 
 use std::cell::UnsafeCell;
 use std::ops::Range;
-use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd};
 use std::path::{Path, PathBuf};
 
 use nix::errno::Errno;
@@ -14,6 +13,7 @@ use nix::sys::stat::fstat;
 use nix::sys::uio::{pread, pwrite};
 use nix::unistd::ftruncate;
 
+use super::descriptor::{Descriptor, Held};
 use super::errno::{retry, soft_limit};
 use super::shield;
 use crate::error::{Error, Result};
@@ -39,7 +39,7 @@ pub struct Identity {
 /// An open regular file (O_CLOEXEC). All methods take `&self` and may be called by several threads. EINTR is retried.
 #[derive(Debug)]
 pub struct File {
-    descriptor: OwnedFd,
+    descriptor: Descriptor,
     path: PathBuf,
 }
 
@@ -61,7 +61,7 @@ fn zeroes() -> &'static [u8; ZERO_PIECE_BYTES] {
 
 impl File {
     /// Takes over a descriptor that is known to be a regular file.
-    pub(super) fn from_descriptor(descriptor: OwnedFd, path: PathBuf) -> Self {
+    pub(super) fn from_descriptor(descriptor: Descriptor, path: PathBuf) -> Self {
         Self { descriptor, path }
     }
 
@@ -77,20 +77,20 @@ impl File {
         Self { descriptor: self.descriptor, path }
     }
 
-    /// The descriptor, owned by this object.
-    #[must_use]
-    pub fn as_raw_fd(&self) -> RawFd {
-        self.descriptor.as_raw_fd()
+    /// The descriptor, open as long as the result lives.
+    pub(super) fn descriptor(&self) -> Result<Held<'_>> {
+        self.descriptor.get().map_err(|errno| super::errno::open_error("open", &self.path, errno))
     }
 
-    /// The descriptor, borrowed.
-    pub(super) fn descriptor(&self) -> BorrowedFd<'_> {
-        self.descriptor.as_fd()
+    /// Closes a descriptor that is opened on use, as another one's opening may at any time.
+    #[cfg(test)]
+    pub(super) fn leave(&self) {
+        self.descriptor.leave();
     }
 
     /// Size by fstat.
     pub fn len(&self) -> Result<u64> {
-        let stat = fstat(&self.descriptor).map_err(|errno| self.error("fstat", errno))?;
+        let stat = fstat(self.descriptor()?).map_err(|errno| self.error("fstat", errno))?;
         Ok(stat.st_size.cast_unsigned())
     }
 
@@ -101,17 +101,18 @@ impl File {
 
     /// Device and inode by fstat.
     pub fn identity(&self) -> Result<Identity> {
-        let stat = fstat(&self.descriptor).map_err(|errno| self.error("fstat", errno))?;
+        let stat = fstat(self.descriptor()?).map_err(|errno| self.error("fstat", errno))?;
         Ok(Identity { device: stat.st_dev, inode: stat.st_ino })
     }
 
     /// Reads until `buffer` is full or the file ends; the count says which.
     pub fn read_at(&self, buffer: &mut [u8], position: u64) -> Result<usize> {
+        let descriptor = self.descriptor()?;
         let mut done = 0;
         while done < buffer.len() {
             let at = self.file_offset("pread", position, done)?;
             let rest = buffer.get_mut(done..).unwrap_or_default();
-            match retry(|| pread(&self.descriptor, rest, at)) {
+            match retry(|| pread(&descriptor, rest, at)) {
                 Ok(0) => break,
                 Ok(count) => done += count,
                 Err(errno) => return Err(self.error("pread", errno)),
@@ -122,13 +123,14 @@ impl File {
 
     /// Writes all bytes. Shielded from SIGXFSZ. On error some of them may have been written.
     pub fn write_at(&self, bytes: &[u8], position: u64) -> Result<()> {
+        let descriptor = self.descriptor()?;
         let end = position.saturating_add(bytes.len() as u64);
         within_size_limit(end, || {
             let mut done = 0;
             while done < bytes.len() {
                 let at = self.file_offset("pwrite", position, done)?;
                 let rest = bytes.get(done..).unwrap_or_default();
-                match retry(|| pwrite(&self.descriptor, rest, at)) {
+                match retry(|| pwrite(&descriptor, rest, at)) {
                     Ok(0) => return Err(self.error("pwrite", Errno::EIO)),
                     Ok(count) => done += count,
                     Err(errno) => return Err(self.error("pwrite", errno)),
@@ -141,7 +143,8 @@ impl File {
     /// ftruncate. Shielded from SIGXFSZ.
     pub fn set_len(&self, len: u64) -> Result<()> {
         let size = self.file_offset("ftruncate", len, 0)?;
-        within_size_limit(len, || retry(|| ftruncate(&self.descriptor, size)))
+        let descriptor = self.descriptor()?;
+        within_size_limit(len, || retry(|| ftruncate(&descriptor, size)))
             .map_err(|errno| self.error("ftruncate", errno))
     }
 
@@ -155,7 +158,8 @@ impl File {
         let start = self.file_offset("fallocate", range.start, 0)?;
         let end = self.file_offset("fallocate", range.end, 0)?;
         let flags = FallocateFlags::FALLOC_FL_KEEP_SIZE;
-        match within_size_limit(range.end, || retry(|| fallocate(&self.descriptor, flags, start, end - start))) {
+        let descriptor = self.descriptor()?;
+        match within_size_limit(range.end, || retry(|| fallocate(&descriptor, flags, start, end - start))) {
             Ok(()) | Err(Errno::EOPNOTSUPP | Errno::ENOSYS) => Ok(()),
             Err(errno) => Err(self.error("fallocate", errno)),
         }
@@ -176,21 +180,22 @@ impl File {
 
     /// fdatasync. Never retried after an error.
     pub fn sync_data(&self) -> Result<()> {
-        nix::unistd::fdatasync(&self.descriptor).map_err(|errno| self.error("fdatasync", errno))
+        nix::unistd::fdatasync(self.descriptor()?).map_err(|errno| self.error("fdatasync", errno))
     }
 
     /// fsync. Never retried after an error.
     pub fn sync_all(&self) -> Result<()> {
-        nix::unistd::fsync(&self.descriptor).map_err(|errno| self.error("fsync", errno))
+        nix::unistd::fsync(self.descriptor()?).map_err(|errno| self.error("fsync", errno))
     }
 
     /// Starts write-back of a range without waiting (`SYNC_FILE_RANGE_WRITE` alone, which eats no error report). Best effort.
     pub fn start_writeback(&self, range: Range<u64>) {
         let (Ok(start), Ok(end)) = (i64::try_from(range.start), i64::try_from(range.end)) else { return };
         // A length of 0 would mean "to the end of the file".
+        let Ok(descriptor) = self.descriptor() else { return };
         if start < end {
-            // SAFETY: the descriptor is open as long as `self` lives; the call touches no memory of ours.
-            unsafe { libc::sync_file_range(self.as_raw_fd(), start, end - start, libc::SYNC_FILE_RANGE_WRITE) };
+            // SAFETY: the descriptor is held open; the call touches no memory of ours.
+            unsafe { libc::sync_file_range(descriptor.as_raw_fd(), start, end - start, libc::SYNC_FILE_RANGE_WRITE) };
         }
     }
 

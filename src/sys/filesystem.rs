@@ -13,7 +13,8 @@ const SUPPORTED: [i64; 5] = [0xef53, 0x5846_5342, 0x9123_683e, 0x0102_1994, 0x79
 
 /// Refuses a directory on a file system that is not known to keep its promises (ext4, xfs, btrfs, tmpfs, overlay pass).
 pub fn check_supported(dir: &Dir) -> Result<()> {
-    let stat = retry(|| fstatfs(dir.descriptor())).map_err(|errno| Error::io("statfs", dir.path(), errno.into()))?;
+    let descriptor = dir.descriptor()?;
+    let stat = retry(|| fstatfs(&descriptor)).map_err(|errno| Error::io("statfs", dir.path(), errno.into()))?;
     #[allow(clippy::useless_conversion, reason = "the number has another type where the C library is another")]
     let found = i64::from(stat.filesystem_type().0);
     if SUPPORTED.contains(&found) {
@@ -24,7 +25,8 @@ pub fn check_supported(dir: &Dir) -> Result<()> {
 
 /// Whether the directory is mounted read-only (statvfs ST_RDONLY).
 pub fn is_read_only(dir: &Dir) -> Result<bool> {
-    let stat = retry(|| fstatvfs(dir.descriptor())).map_err(|errno| Error::io("statvfs", dir.path(), errno.into()))?;
+    let descriptor = dir.descriptor()?;
+    let stat = retry(|| fstatvfs(&descriptor)).map_err(|errno| Error::io("statvfs", dir.path(), errno.into()))?;
     Ok(stat.flags().contains(FsFlags::ST_RDONLY))
 }
 

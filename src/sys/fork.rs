@@ -74,10 +74,12 @@ pub fn release_in_child(file: &File) -> Result<Released> {
         let reason = IoError::new(ErrorKind::OutOfMemory, "no handler could be installed");
         return Err(Error::io("pthread_atfork", Path::new("the process"), reason));
     }
+    // A kept descriptor, as all are that locks are taken through: its number stays the same.
+    let number = file.descriptor()?.as_raw_fd();
     for (index, entry) in DESCRIPTORS.iter().enumerate() {
         // The used mark is raised first: the handler then never overlooks an entry.
         ENTRIES_USED.fetch_max(index + 1, AcqRel);
-        if entry.compare_exchange(EMPTY, file.as_raw_fd(), AcqRel, Relaxed).is_ok() {
+        if entry.compare_exchange(EMPTY, number, AcqRel, Relaxed).is_ok() {
             return Ok(Released { index });
         }
     }
@@ -161,7 +163,7 @@ mod tests {
         let no_longer = release_in_child(&other).unwrap();
         drop(no_longer);
         let is_regular = |file: &File| {
-            let stat = nix::sys::stat::fstat(file.descriptor());
+            let stat = nix::sys::stat::fstat(file.descriptor().unwrap());
             stat.map(|stat| stat.st_mode & libc::S_IFMT == libc::S_IFREG)
         };
         let child = Child::fork(|| match (is_regular(&file), is_regular(&other)) {

@@ -32,13 +32,15 @@ pub fn unlock(file: &File, byte: u64) -> Result<()> {
 /// Whether no *other* open file description holds any lock on the byte (`F_OFD_GETLK`).
 pub fn is_free(file: &File, byte: u64) -> Result<bool> {
     let mut lock = on_byte(file, libc::F_WRLCK, byte)?;
-    retry(|| fcntl(file.descriptor(), FcntlArg::F_OFD_GETLK(&mut lock))).map_err(|errno| error(file, errno))?;
+    let descriptor = file.descriptor()?;
+    retry(|| fcntl(&descriptor, FcntlArg::F_OFD_GETLK(&mut lock))).map_err(|errno| error(file, errno))?;
     Ok(i32::from(lock.l_type) == libc::F_UNLCK)
 }
 
 fn set(file: &File, kind: libc::c_int, byte: u64) -> Result<bool> {
     let lock = on_byte(file, kind, byte)?;
-    match retry(|| fcntl(file.descriptor(), FcntlArg::F_OFD_SETLK(&lock))) {
+    let descriptor = file.descriptor()?;
+    match retry(|| fcntl(&descriptor, FcntlArg::F_OFD_SETLK(&lock))) {
         Ok(_) => Ok(true),
         Err(Errno::EAGAIN | Errno::EACCES) => Ok(false),
         Err(errno) => Err(error(file, errno)),
@@ -104,7 +106,8 @@ mod tests {
         let scratch = Scratch::new();
         let (one, other) = two(&scratch);
         assert!(try_shared(&one, 0).unwrap());
-        let descriptor = other.as_raw_fd();
+        let held = other.descriptor().unwrap();
+        let descriptor = held.as_raw_fd();
         let posix = || {
             // SAFETY: zeroes are a valid flock.
             let mut lock: libc::flock = unsafe { std::mem::zeroed() };

@@ -27,7 +27,7 @@ impl ReadMap {
         if len == 0 {
             return Ok(Self { map: None });
         }
-        let map = MmapOptions::new().len(len).map_raw_read_only(file.as_raw_fd());
+        let map = MmapOptions::new().len(len).map_raw_read_only(file.descriptor()?.as_raw_fd());
         Ok(Self { map: Some(map.map_err(|source| Error::io("mmap", file.path(), source))?) })
     }
 
@@ -153,7 +153,7 @@ impl WriteMap {
 
 /// Maps a file for writing and keeps the map from a forked child, which must not write into its parent's log.
 pub(super) fn map_shared(file: &File, len: usize) -> Result<MmapRaw> {
-    let map = MmapOptions::new().len(len).map_raw(file.as_raw_fd());
+    let map = MmapOptions::new().len(len).map_raw(file.descriptor()?.as_raw_fd());
     let map = map.map_err(|source| Error::io("mmap", file.path(), source))?;
     map.advise(Advice::DontFork).map_err(|source| Error::io("madvise", file.path(), source))?;
     Ok(map)

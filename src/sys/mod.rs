@@ -2,6 +2,7 @@
 
 pub mod affinity;
 pub mod clock;
+mod descriptor;
 mod dir;
 mod errno;
 mod file;
@@ -20,6 +21,7 @@ pub mod shield;
 pub mod transfer;
 pub mod word;
 
+pub use descriptor::share_of_limit;
 pub use dir::{Dir, DirEntry, Stat};
 pub use file::{Access, File, Identity};
 pub use map::{ReadMap, WriteMap};

@@ -31,7 +31,8 @@ impl Watch {
     pub fn follow(&self, file: &File, path: &Path) -> Result<()> {
         let instance = &self.instance;
         let events = AddWatchFlags::IN_MODIFY | AddWatchFlags::IN_CLOSE_WRITE;
-        let through_descriptor = format!("/proc/self/fd/{}", file.as_raw_fd());
+        let descriptor = file.descriptor()?;
+        let through_descriptor = format!("/proc/self/fd/{}", descriptor.as_raw_fd());
         let watched = match retry(|| instance.add_watch(through_descriptor.as_str(), events)) {
             Err(Errno::ENOENT | Errno::EACCES | Errno::ENOTDIR) => retry(|| instance.add_watch(path, events)),
             other => other,

@@ -29,7 +29,7 @@ impl SharedPage {
         let map = match access {
             Access::Read => MmapOptions::new()
                 .len(Self::BYTES)
-                .map_raw_read_only(file.as_raw_fd())
+                .map_raw_read_only(file.descriptor()?.as_raw_fd())
                 .map_err(|source| Error::io("mmap", file.path(), source))?,
             Access::ReadWrite => map_shared(file, Self::BYTES)?,
         };

@@ -11,6 +11,7 @@ use nix::sys::stat::{SFlag, fstat};
 use nix::sys::uio::pread;
 use nix::unistd::write;
 
+use super::descriptor::Held;
 use super::{File, shield};
 use crate::error::{Error, Result};
 
@@ -94,7 +95,8 @@ fn send_starting_with(way: Way, out: RawFd, file: &File, position: u64, len: u64
     }
     // SAFETY: not -1, as checked above, and the caller keeps it open; a wrong number is answered by EBADF.
     let out = unsafe { BorrowedFd::borrow_raw(out) };
-    let mut transfer = Transfer { out, file, way, buffer: Vec::new(), sent: nothing };
+    let source = file.descriptor()?;
+    let mut transfer = Transfer { out, file, source, way, buffer: Vec::new(), sent: nothing };
     shield::without_signals([libc::SIGPIPE, libc::SIGXFSZ], || transfer.run(position, len))
 }
 
@@ -102,6 +104,8 @@ fn send_starting_with(way: Way, out: RawFd, file: &File, position: u64, len: u64
 struct Transfer<'a> {
     out: BorrowedFd<'a>,
     file: &'a File,
+    /// Its descriptor, held open until the call is over.
+    source: Held<'a>,
     way: Way,
     /// For plain copying; allocated when that is needed.
     buffer: Vec<u8>,
@@ -151,7 +155,7 @@ impl Transfer<'_> {
     }
 
     fn step(&mut self, at: i64, count: usize) -> std::result::Result<usize, Failure> {
-        let (source, out) = (self.file.as_raw_fd(), self.out.as_raw_fd());
+        let (source, out) = (self.source.as_raw_fd(), self.out.as_raw_fd());
         let mut at = at;
         // SAFETY: all three calls take two open descriptors and a position of ours that they may advance.
         let moved = unsafe {
@@ -174,7 +178,7 @@ impl Transfer<'_> {
         }
         let size = count.min(self.buffer.len());
         let piece = self.buffer.get_mut(..size).unwrap_or_default();
-        let filled = pread(self.file.descriptor(), piece, at).map_err(Failure::Reading)?;
+        let filled = pread(&self.source, piece, at).map_err(Failure::Reading)?;
         if filled == 0 {
             return Ok(0);
         }

@@ -54,6 +54,12 @@ impl Running {
         }
     }
 
+    /// Tells a part that waits to go on.
+    pub fn tell(&mut self) {
+        let input = self.child.stdin.as_mut().expect("piped");
+        input.write_all(b"\n").and_then(|()| input.flush()).expect("the part listens");
+    }
+
     /// Kills it as the kernel does: nothing of it runs any more. Numbers that it had said before can still be read.
     pub fn kill(&mut self) {
         self.child.kill().expect("part is killed");
@@ -84,9 +90,9 @@ pub fn say(word: &str, number: i64) {
     out.write_all(format!("\n{word} {number}\n").as_bytes()).and_then(|()| out.flush()).expect("somebody listens");
 }
 
-/// Sleeps until whoever started this part closes its input.
-pub fn wait_to_be_told() {
-    let _ = std::io::stdin().lock().read_line(&mut String::new());
+/// Sleeps until whoever started this part tells it to go on; `false` where it is told to end.
+pub fn wait_to_be_told() -> bool {
+    std::io::stdin().lock().read_line(&mut String::new()).is_ok_and(|size| size > 0)
 }
 
 /// Runs a part on a folder with mounts of its own, made by `setup` (a shell command that finds the folder in `$D`) before it starts, and gone with it.

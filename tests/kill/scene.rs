@@ -1,7 +1,7 @@
 //! One operation, cut short at a point: who else is there, and what must be true afterwards.
 //!
-//! A *survivor* has the directory open before and appends after; a *sleeper* waits for the end of the log all the time. Operations
-//! that begin or end a session have neither; then the next process opens what was left.
+//! Two *survivors* have the directory open before and append after, one after the other; a *sleeper* waits for the end of the log all the
+//! time. Operations that begin or end a session have neither; then the next process opens what was left.
 
 use std::io::{PipeReader, PipeWriter, Read, Write, pipe};
 use std::path::Path;
@@ -27,6 +27,8 @@ use super::step::{self, Point, Reached};
 const SURVIVOR: usize = SHORT_WRITERS[0];
 const VICTIM: usize = SHORT_WRITERS[1];
 const FIRST_VICTIM: usize = SHORT_WRITERS[2];
+/// This one looked at the log before and does nothing until the first survivor has mended it.
+const BYSTANDER: usize = 3;
 /// Bounds every wait here. The machine may be busy.
 const PATIENCE: Duration = Duration::from_secs(10);
 /// A sleeper looks for itself every 50 ms, or is woken by the end of the dead process.
@@ -72,8 +74,18 @@ pub struct Scene {
 /// The processes of a scene, up to where the operation begins.
 pub struct Set {
     stage: Stage,
-    survivor: Option<(Child, PipeWriter)>,
+    survivors: Vec<Survivor>,
     sleeper: Option<Child>,
+}
+
+const APPEND: [u8; 1] = [1];
+const CLOSE: [u8; 1] = [2];
+
+/// A process that appends a few batches, or closes, when it is told to.
+struct Survivor {
+    place: usize,
+    child: Child,
+    gate: PipeWriter,
 }
 
 impl AsRef<Path> for Set {
@@ -93,18 +105,21 @@ impl Scene {
     /// Begins: the victim stands where its operation does.
     pub fn begin(&self) -> (Set, Child) {
         let stage = Stage::new(Ground::Memory, &self.settings);
-        let mut set = Set { stage, survivor: None, sleeper: None };
+        let mut set = Set { stage, survivors: Vec::new(), sleeper: None };
         if self.operation == Operation::Recover {
             leave_a_mess(&set.stage);
         }
         if self.operation.has_company() {
             let is_first = self.after.map_or(self.operation, |(first, _)| first) == Operation::FirstAppend;
-            set.survivor = Some(start_survivor(&set.stage, if is_first { 0 } else { 3 }));
+            let append_count = if is_first { 0 } else { 3 };
+            for place in [SURVIVOR, BYSTANDER] {
+                set.survivors.push(Survivor::start(&set.stage, place, append_count));
+            }
         }
         if self.operation.has_company() || self.sleeper == Sleeper::OnlyReads {
             set.sleeper = Some(start_sleeper(&set.stage, self.sleeper));
         }
-        let expected = u64::from(set.survivor.is_some()) + u64::from(set.sleeper.is_some());
+        let expected = set.survivors.len() as u64 + u64::from(set.sleeper.is_some());
         wait_for(|| set.stage.board.ready().load(SeqCst) >= expected).expect("the others are ready");
         if let Some((operation, point)) = self.after {
             let mut first = start_victim(&set.stage, FIRST_VICTIM, operation);
@@ -139,44 +154,47 @@ impl Scene {
 
 impl Set {
     fn let_sleeper_come_to_the_end(&self) {
-        if self.sleeper.is_some()
-            && let Some(page) = Page::open(self.stage.data())
-        {
-            let seen = self.stage.board.place(FOLLOWERS_AT).seen();
-            let _ = wait_for(|| seen.load(SeqCst) >= page.published_end());
+        if self.sleeper.is_some() && Page::open(self.stage.data()).is_some() {
+            let _ = self.wake_the_sleeper();
             // Long enough to fall asleep, most of the times.
             std::thread::sleep(Duration::from_micros(300));
         }
     }
 
-    /// What comes after the kill: the sleeper wakes, the survivor appends and closes, one more opens and closes.
-    fn go_on(&mut self) -> std::result::Result<(), String> {
-        let board = &self.stage.board;
-        let page = Page::open(self.stage.data());
-        let describe = || page.as_ref().map(Page::describe).unwrap_or_default();
-        if self.sleeper.is_some() && self.survivor.is_some() {
-            let end = page.as_ref().map_or(0, Page::published_end);
-            let seen = board.place(FOLLOWERS_AT).seen();
-            let begun = Instant::now();
-            while seen.load(SeqCst) < end {
-                if begun.elapsed() > WAKE_PATIENCE {
-                    let complaint = board.place(FOLLOWERS_AT).complaint();
-                    return Err(format!("asleep at {} of {end}: {complaint:?} {}", seen.load(SeqCst), describe()));
-                }
-                std::thread::sleep(Duration::from_micros(100));
+    /// The sleeper sees all that is published, soon.
+    fn wake_the_sleeper(&self) -> std::result::Result<(), String> {
+        let Some(page) = Page::open(self.stage.data()) else { return Ok(()) };
+        let place = self.stage.board.place(FOLLOWERS_AT);
+        let end = page.published_end();
+        let begun = Instant::now();
+        while place.seen().load(SeqCst) < end {
+            if begun.elapsed() > WAKE_PATIENCE {
+                let (seen, complaint) = (place.seen().load(SeqCst), place.complaint());
+                return Err(format!("the sleeper is at {seen} of {end}: {complaint:?} {}", page.describe()));
             }
+            std::thread::sleep(Duration::from_micros(100));
         }
-        if let Some((mut survivor, mut gate)) = self.survivor.take() {
-            gate.write_all(&[1]).map_err(|error| error.to_string())?;
-            let ended = survivor.wait_until(PATIENCE);
-            if ended != Some(Ended::Exit(0)) {
-                let complaint = board.place(SURVIVOR).complaint();
-                return Err(format!("survivor {ended:?}: {complaint:?} {}", describe()));
-            }
+        Ok(())
+    }
+
+    /// What comes after the kill: the sleeper wakes, the survivors append in turn and close, one more opens and closes.
+    fn go_on(&mut self) -> std::result::Result<(), String> {
+        let has_page = !self.survivors.is_empty();
+        if has_page {
+            self.wake_the_sleeper()?;
+        }
+        for number in (0..self.survivors.len()).cycle().take(self.survivors.len() * 2) {
+            self.survivors[number].append(&self.stage)?;
+        }
+        if has_page {
+            self.wake_the_sleeper()?;
+        }
+        for survivor in self.survivors.drain(..) {
+            survivor.close(&self.stage)?;
         }
         if let Some(mut sleeper) = self.sleeper.take() {
             if let Some(ended) = sleeper.wait_until(Duration::ZERO) {
-                return Err(format!("sleeper {ended:?}: {:?}", board.place(FOLLOWERS_AT).complaint()));
+                return Err(format!("sleeper {ended:?}: {:?}", self.stage.board.place(FOLLOWERS_AT).complaint()));
             }
             sleeper.kill();
         }
@@ -194,7 +212,7 @@ impl Set {
     }
 
     fn keep(self) -> std::path::PathBuf {
-        drop((self.survivor, self.sleeper));
+        drop((self.survivors, self.sleeper));
         self.stage.keep()
     }
 }
@@ -211,27 +229,61 @@ fn append_some(stage: &Stage, count: u32) -> Result<()> {
     directory.close()
 }
 
-/// Opens, appends a little, waits for the word, appends on, closes.
-fn start_survivor(stage: &Stage, append_count: u32) -> (Child, PipeWriter) {
-    let (mut waits, gate) = pipe().expect("pipe");
-    let role = |waits: &mut PipeReader| {
-        let (directory, log) = stage.open(OpenMode::ReadWrite)?;
-        let mut writer = Writer::new(&stage.board, SURVIVOR);
-        for _ in 0..append_count {
-            writer.append(&log, 1)?;
+impl Survivor {
+    /// Opens and appends a little.
+    fn start(stage: &Stage, place: usize, append_count: u32) -> Self {
+        let (mut waits, gate) = pipe().expect("pipe");
+        let role = |waits: &mut PipeReader| {
+            let (directory, log) = stage.open(OpenMode::ReadWrite)?;
+            let mut writer = Writer::new(&stage.board, place);
+            for _ in 0..append_count {
+                writer.append(&log, 1)?;
+            }
+            stage.board.ready().fetch_add(1, SeqCst);
+            let mut word = [0];
+            while waits.read(&mut word).is_ok() && word != CLOSE {
+                let mut last = 0;
+                for n in 0..10 {
+                    last = writer.append(&log, 1 + n % 3)?;
+                }
+                writer.make_durable(&log, last)?;
+                read_all(&log)?;
+                stage.board.go().fetch_add(1, SeqCst);
+            }
+            drop(log);
+            directory.close()
+        };
+        let child = Child::fork(|| act(stage.board.place(place), || role(&mut waits)));
+        Self { place, child, gate }
+    }
+
+    fn append(&mut self, stage: &Stage) -> std::result::Result<(), String> {
+        let before = stage.board.go().load(SeqCst);
+        self.gate.write_all(&APPEND).map_err(|error| error.to_string())?;
+        let begun = Instant::now();
+        while stage.board.go().load(SeqCst) == before {
+            if begun.elapsed() > PATIENCE || self.child.wait_until(Duration::ZERO).is_some() {
+                return Err(self.describe(stage));
+            }
+            std::thread::sleep(Duration::from_micros(50));
         }
-        stage.board.ready().fetch_add(1, SeqCst);
-        let _ = waits.read(&mut [0]);
-        let mut last = 0;
-        for n in 0..40 {
-            last = writer.append(&log, 1 + n % 3)?;
+        Ok(())
+    }
+
+    fn close(self, stage: &Stage) -> std::result::Result<(), String> {
+        let Self { place, mut child, mut gate } = self;
+        gate.write_all(&CLOSE).map_err(|error| error.to_string())?;
+        match child.wait_until(PATIENCE) {
+            Some(Ended::Exit(0)) => Ok(()),
+            ended => Err(format!("survivor at place {place}, {ended:?}: {:?}", stage.board.place(place).complaint())),
         }
-        writer.make_durable(&log, last)?;
-        read_all(&log)?;
-        drop(log);
-        directory.close()
-    };
-    (Child::fork(|| act(stage.board.place(SURVIVOR), || role(&mut waits))), gate)
+    }
+
+    fn describe(&mut self, stage: &Stage) -> String {
+        let page = Page::open(stage.data()).map(|page| page.describe());
+        let ended = self.child.wait_until(Duration::ZERO);
+        format!("survivor at place {}, {ended:?}: {:?} {page:?}", self.place, stage.board.place(self.place).complaint())
+    }
 }
 
 fn read_all(log: &Log) -> Result<()> {
@@ -355,8 +407,8 @@ fn wait_for(is_so: impl Fn() -> bool) -> std::result::Result<(), &'static str> {
 /// Number of the append, of a process beside a survivor, with which `count` rises.
 pub fn number_of_append(settings: &[(&'static str, String)], count: fn(&Log, &Path) -> u64) -> u32 {
     let stage = Stage::new(Ground::Memory, settings);
-    let (_survivor, _gate) = start_survivor(&stage, 3);
-    wait_for(|| stage.board.ready().load(SeqCst) >= 1).expect("the survivor is ready");
+    let _survivors = [SURVIVOR, BYSTANDER].map(|place| Survivor::start(&stage, place, 3));
+    wait_for(|| stage.board.ready().load(SeqCst) >= 2).expect("the survivors are ready");
     let mut probe = Child::fork(|| {
         act(stage.board.place(VICTIM), || {
             let (_directory, log) = stage.open(OpenMode::ReadWrite)?;

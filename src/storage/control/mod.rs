@@ -28,6 +28,7 @@ use std::sync::atomic::{AtomicU32, AtomicU64, fence};
 pub use wake::PollBit;
 
 use crate::error::{Error, Result};
+use crate::storage::tail::TailState;
 use crate::sys::word::Owner;
 use crate::sys::{Access, File, Identity, SharedPage};
 
@@ -188,6 +189,20 @@ impl ControlPage {
     /// Marks it recovered.
     pub fn set_recovered(&self, first_sync: FirstSync) {
         self.word(at::RECOVERED).store(first_sync as u32, SeqCst);
+    }
+
+    /// Whether nothing was appended, grown or synced since the partition was recovered or made, and no time entry is due at its close: its files are as long as the page says.
+    #[must_use]
+    pub fn is_as_recovered(&self) -> bool {
+        let end = self.published_end();
+        let untouched = |mut tail: TailState| {
+            let prepared = (self.prepared_base(), self.prepared_end());
+            prepared == (tail.base_offset, tail.position) && tail.take_time_entry().is_none()
+        };
+        self.first_sync() == FirstSync::Plain
+            && self.durable_end() >= end
+            && self.load_tail(1).end_offset == -1
+            && self.current_tail(end).is_some_and(|(_, tail)| untouched(tail))
     }
 
     /// What the next sync has to do first.

@@ -49,6 +49,7 @@ pub struct Events {
 /// A partition's log, shared by all handles and threads of a process.
 #[derive(Debug)]
 pub struct PartitionLog {
+    this: Weak<Self>,
     topic: String,
     partition: i32,
     folder: Dir,
@@ -97,7 +98,8 @@ impl PartitionLog {
             Side::Fixed { inspected, .. } => Segments::fixed(&inspected.segments),
             _ => Segments::live(config.segment_bytes),
         };
-        Arc::new(Self {
+        Arc::new_cyclic(|this| Self {
+            this: Weak::clone(this),
             topic: topic.to_owned(),
             partition,
             folder,
@@ -122,6 +124,10 @@ impl PartitionLog {
         let side =
             Side::Fixed { inspected, reason: reason.to_owned(), fork_generation: fork::generation(), reader: None };
         Self::assemble(topic, partition, folder, config, side)
+    }
+
+    pub(in crate::storage) fn weak(&self) -> Weak<Self> {
+        Weak::clone(&self.this)
     }
 
     /// The topic.

@@ -12,7 +12,7 @@ use crate::storage::append::{self, Appended, Rolled};
 use crate::storage::control::PollBit;
 use crate::storage::names::CONTROL;
 use crate::storage::writer::Flusher;
-use crate::storage::{close, durable, grow, raw};
+use crate::storage::{close, durable, grow, raw, relief};
 use crate::sys::{clock, notify};
 
 /// One record to append.
@@ -196,6 +196,10 @@ impl PartitionLog {
             return Ok(false);
         }
         let Some((_, position, _)) = side.control.active_extent() else { return Ok(false) };
-        grow::grow_ahead(&side.writer, &side.control, self.folder(), self.config(), position)
+        let grown = grow::grow_ahead(&side.writer, &side.control, self.folder(), self.config(), position);
+        if !matches!(grown, Ok(false)) {
+            relief::admit(self);
+        }
+        grown
     }
 }

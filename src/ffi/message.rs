@@ -38,6 +38,10 @@ pub(super) fn set(function: &str, reason: fmt::Arguments<'_>) {
     let _ = TEXT.try_with(|text| {
         let Ok(mut text) = text.try_borrow_mut() else { return };
         text.clear();
+        // Where memory is out the number has to say it alone. Once it is there, no write goes past it.
+        if text.try_reserve_exact(SIZE_MAX).is_err() {
+            return;
+        }
         // A text that was cut is a text too.
         let _ = CText(&mut text).write_fmt(format_args!("{function}: {reason}"));
         text.push(0);

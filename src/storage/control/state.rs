@@ -6,6 +6,9 @@ use std::sync::atomic::fence;
 use super::{ControlPage, at};
 use crate::storage::tail::TailState;
 
+/// Words of one copy.
+const TAIL_WORDS: usize = 13;
+
 impl ControlPage {
     /// The copy of the tail state that the published end selects, with its number; `None` where neither names it (a page that was never filled).
     #[must_use]
@@ -17,6 +20,12 @@ impl ControlPage {
         }
         let second = self.load_tail(1);
         (second.end_offset == published_end).then_some((1, second))
+    }
+
+    /// Says that both copies will be looked at: another processor has changed one of them.
+    #[inline]
+    pub fn prefetch_tails(&self) {
+        self.page.prefetch(at::STATES[0], at::STATES[1] + TAIL_WORDS);
     }
 
     /// One copy of the tail state.

@@ -12,7 +12,6 @@ BUILD ?= $(CURDIR)/build
 CARGO_FLAGS := --locked
 # One set of features for every test build, so that nothing is compiled twice.
 TEST_FLAGS := $(CARGO_FLAGS) --features inject-panic,break-rules
-CODECS := gzip snappy lz4 zstd
 EXAMPLES := $(MAKE) -C c-examples CKAFKA_INCLUDEDIR=$(CURDIR)/include
 
 .PHONY: all help lib demo test test-all bench lint header clean venv jars soak
@@ -50,10 +49,12 @@ test-all: test check-features check-examples check-abi check-broker check-models
 
 check-more: check-release check-hostile check-dist check-races ## what takes longer still: size, hostile callers, an offline archive, races
 
-# Each codec by itself, none and all: what is left out must not be missed by the rest.
+# Every choice of codecs: what is left out must not be missed by the rest. None and all are built.
 check-features:
 	$(CARGO) test $(CARGO_FLAGS) --no-default-features --lib
-	for codec in $(CODECS); do $(CARGO) check $(CARGO_FLAGS) --no-default-features --features $$codec --lib || exit; done
+	for choice in {,gzip}\ {,snappy}\ {,lz4}\ {,zstd}; do \
+	  RUSTFLAGS="-D warnings" $(CARGO) check $(CARGO_FLAGS) --target-dir $(TARGET_DIR)/features --no-default-features --features "$$choice" --lib || exit; \
+	done
 	$(CARGO) check $(CARGO_FLAGS) --all-features --all-targets
 
 # The C programs under the compilers' own detectives, and under valgrind.
@@ -96,8 +97,8 @@ soak: ## kill processes at random for MINUTES=10, then between any two instructi
 	  CKAFKA_STEP_ALL=1 CKAFKA_STEP_SECONDS=$$(($(MINUTES) * 10)) $(CARGO) test $(TEST_FLAGS) --test kill_steps -- --nocapture; \
 	} 2>&1 | $(SUM_SOAK)
 
-bench: lib ## each benchmark beside its reference loop; fails below a floor
-	benches/run
+bench: lib ## each benchmark beside its reference loop, into docs/bench/; fails below a floor
+	benches/run --record
 
 lint: venv ## formatting, clippy, docs, the tidy rules, the header, shell and Python
 	@scripts/preflight lint

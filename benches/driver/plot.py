@@ -38,7 +38,7 @@ class Canvas:
     def svg(self, height):
         """The whole picture, which a parser of XML has read."""
         head = (
-            f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {height:.0f}" role="img" aria-labelledby="title"'
+            f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="-8 -4 {WIDTH + 16} {height + 8:.0f}" role="img" aria-labelledby="title"'
             ' font-family="system-ui, sans-serif" font-size="13">'
         )
         whole = "\n".join([head, f'  <title id="title">{html.escape(self.title)}</title>', f"  <style>{STYLE}  </style>",
@@ -58,7 +58,7 @@ def bars(topic, unit, rows):
     canvas.bar(170, 6, 12, 12, "reference")
     canvas.text(188, 17, "reference loop")
     canvas.line(320, 4, 320, 20, "floor")
-    canvas.text(328, 17, "floor")
+    canvas.text(328, 17, "floor, or limit")
     y = 48
     for row, mark in zip(rows, marks):
         canvas.text(0, y, row.case)
@@ -86,7 +86,7 @@ def ratios(rows):
     canvas = Canvas("Each figure of libckafka as a multiple of its reference, with spread and floor")
     values = [value for row in rows for value in (*row.spread, row.floor) if value]
     low, high = math.floor(math.log10(min(values))), math.ceil(math.log10(max(values)))
-    left, right = 330, WIDTH - 70
+    left, right = 348, WIDTH - 70
 
     def place(value):
         return left + (math.log10(max(value, 10.0**low)) - low) / max(high - low, 1) * (right - left)

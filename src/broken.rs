@@ -43,7 +43,7 @@ pub enum Rule {
     TakerWakes,
     /// Who takes grow from the dead lists the folder again and sets prepared base and end.
     GrowTakerRefreshes,
-    /// A waiter for the end sleeps in slices.
+    /// A waiter sleeps in slices.
     SlicedWaits,
     /// An index is never zeroed where its file already has entries of another process.
     IndexLengthIsAsked,
@@ -77,6 +77,8 @@ pub enum Rule {
     StaleIsNoticed,
     /// The directory is synced before the first durable acknowledgement in it.
     DirectorySync,
+    /// Clearing an armed bit changes the word for good.
+    ArmedSequence,
 }
 }
 
@@ -161,6 +163,8 @@ pub enum Point {
     WakeCleared,
     /// A growth is about to zero.
     GrowBegun,
+    /// A waiter has armed and looked again, and is about to sleep.
+    WaitArmed,
 }
 }
 

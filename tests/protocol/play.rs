@@ -13,6 +13,7 @@
 //! | `end`, `durable_end`, `rewrites`, `takeovers` |                                                                              | number          |
 //! | `seek OFFSET`, `fetch MS`         | moves the reader; waits for records                                                      | next offset     |
 //! | `fetch_timed MS`                  | how long that took                                                                       | milliseconds    |
+//! | `race ROUNDS MS`                  | appends by one thread while another one is about to sleep, until a wait of MS is over    | rounds          |
 //! | `pretouch`                        | prepares pages until there is nothing to prepare                                         |                 |
 //! | `close_log`, `close`              |                                                                                          |                 |
 
@@ -28,6 +29,7 @@ use ckafka::storage::reader::{Reader, Start};
 
 use crate::common::child;
 use crate::common::logs::{self, Owned};
+use crate::protocol::race;
 
 /// Everything that a puppet holds.
 #[derive(Default)]
@@ -109,6 +111,10 @@ impl Hands {
                 self.fetch(wait(ms)).map(|_| begun.elapsed().as_millis().to_string())
             }
             ["seek", offset] => self.reader().seek(number(offset)).map(nothing).map_err(text),
+            ["race", rounds, ms] => {
+                let ms = Duration::from_millis(number(ms));
+                race::race(self.log.as_ref().expect("a log is open"), number(rounds), ms)
+            }
             ["pretouch"] => {
                 while self.log().pretouch().map_err(text)? {}
                 Ok(String::new())

@@ -163,6 +163,8 @@ pub enum Point {
     WakeCleared,
     /// A growth is about to zero.
     GrowBegun,
+    /// A fetch has found its log in order, and has loaded nothing yet.
+    FetchChecked,
     /// A waiter has armed and looked again, and is about to sleep.
     WaitArmed,
 }

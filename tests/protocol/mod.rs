@@ -3,12 +3,14 @@
 //! - `puppet`: processes that do one thing after the other, as they are told by a line each, and can be stopped or killed at any place in between;
 //! - `play`: what a puppet can do;
 //! - `batches`: values that make batches of a wanted size, or hold a batch themselves;
+//! - `host`: what the program around the library may do to it: forks, cancelled threads, a second copy of the library;
 //! - `race`: a writer that publishes in the moment in which a reader goes to sleep;
 //! - `truth`: what must hold of a directory after whatever was done to it.
 //!
 //! A rule is shown to be needed by a scene that is played twice: with the rule it comes out well, in processes that leave the rule out it does not.
 
 pub mod batches;
+pub mod host;
 pub mod play;
 pub mod puppet;
 pub mod race;

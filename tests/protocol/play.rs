@@ -16,6 +16,10 @@
 //! | `fetch_timed MS`                  | how long that took                                                                       | milliseconds    |
 //! | `race ROUNDS MS`                  | appends by one thread while another one is about to sleep, until a wait of MS is over    | rounds          |
 //! | `pretouch`                        | prepares pages until there is nothing to prepare                                         |                 |
+//! | `touch FILE`                      | opens and closes a file, as host code may                                                |                 |
+//! | `fork`                            | leaves a child behind that does nothing                                                  | its process id  |
+//! | `cancelled_append SIZE`           | an append by a thread that is cancelled meanwhile                                        |                 |
+//! | `second_copy`                     | joins the directory as another copy of the library in this process would; who is dead?   |                 |
 //! | `close_log`, `close`              |                                                                                          |                 |
 
 use std::io::{BufRead, Write};
@@ -30,7 +34,7 @@ use ckafka::storage::reader::{Reader, Start};
 
 use crate::common::child;
 use crate::common::logs::{self, Owned};
-use crate::protocol::race;
+use crate::protocol::{host, race};
 
 /// Everything that a puppet holds.
 #[derive(Default)]
@@ -120,6 +124,16 @@ impl Hands {
                 while self.log().pretouch().map_err(text)? {}
                 Ok(String::new())
             }
+            ["touch", file] => {
+                let opened = std::fs::File::options().read(true).write(true).open(folder.join(file));
+                opened.map(|_| String::new()).map_err(|error| format!("{file}: {error}"))
+            }
+            ["fork"] => host::fork().map(|child| child.to_string()),
+            ["cancelled_append", size] => {
+                let (log, size) = (self.log().clone(), number::<usize>(size));
+                host::cancelled(move || drop(logs::append(&log, &[Owned::new(1, vec![b'c'; size])])))
+            }
+            ["second_copy"] => host::second_copy(folder, self.directory()),
             ["close_log"] => {
                 (self.reader, self.log) = (None, None);
                 Ok(String::new())

@@ -1,4 +1,4 @@
-//! What the program around the library may do to it: forks, cancelled threads, a second copy of the library.
+//! What the program around the library may do to it: forks, cancelled threads, limits, a second copy of the library.
 
 use std::ffi::c_void;
 use std::path::Path;
@@ -20,7 +20,9 @@ pub fn fork() -> Result<i32, String> {
         let child = libc::fork();
         if child == 0 {
             // Who listens to this process must hear of its end.
-            (0..3).for_each(|number| drop(libc::close(number)));
+            (0..3).for_each(|number| {
+                let _ = libc::close(number);
+            });
             libc::alarm(CHILD_SECONDS);
             loop {
                 libc::pause();
@@ -28,6 +30,19 @@ pub fn fork() -> Result<i32, String> {
         }
         if child > 0 { Ok(child) } else { Err(format!("fork: {}", std::io::Error::last_os_error())) }
     }
+}
+
+/// Lets this process have descriptors with numbers below `count` alone; those that it has it keeps.
+#[expect(unsafe_code, reason = "a limit of this process is set")]
+pub fn limit_descriptors(count: u64) -> Result<String, String> {
+    // SAFETY: a valid place for the limits, which are read before they are set.
+    let set = unsafe {
+        let mut limits: libc::rlimit = std::mem::zeroed();
+        libc::getrlimit(libc::RLIMIT_NOFILE, &raw mut limits);
+        limits.rlim_cur = count.min(limits.rlim_max);
+        libc::setrlimit(libc::RLIMIT_NOFILE, &raw const limits)
+    };
+    if set == 0 { Ok(String::new()) } else { Err(std::io::Error::last_os_error().to_string()) }
 }
 
 #[expect(unsafe_code, reason = "declared as the C library has it")]

@@ -17,6 +17,8 @@
 //! | `race ROUNDS MS`                  | appends by one thread while another one is about to sleep, until a wait of MS is over    | rounds          |
 //! | `pretouch`                        | prepares pages until there is nothing to prepare                                         |                 |
 //! | `touch FILE`                      | opens and closes a file, as host code may                                                |                 |
+//! | `descriptors COUNT`               | lowers or raises the limit of open descriptors                                           |                 |
+//! | `poll_fd`                         | asks the reader for its pollable descriptor                                              |                 |
 //! | `fork`                            | leaves a child behind that does nothing                                                  | its process id  |
 //! | `cancelled_append SIZE`           | an append by a thread that is cancelled meanwhile                                        |                 |
 //! | `second_copy`                     | joins the directory as another copy of the library in this process would; who is dead?   |                 |
@@ -128,6 +130,8 @@ impl Hands {
                 let opened = std::fs::File::options().read(true).write(true).open(folder.join(file));
                 opened.map(|_| String::new()).map_err(|error| format!("{file}: {error}"))
             }
+            ["descriptors", count] => host::limit_descriptors(number(count)),
+            ["poll_fd"] => self.reader().poll_fd().map(|_| String::new()).map_err(text),
             ["fork"] => host::fork().map(|child| child.to_string()),
             ["cancelled_append", size] => {
                 let (log, size) = (self.log().clone(), number::<usize>(size));

@@ -1,6 +1,7 @@
 //! Every system call and mapping, behind safe types. Knows no Kafka noun.
 
 pub mod affinity;
+pub mod cancel;
 pub mod clock;
 mod descriptor;
 mod dir;
@@ -9,6 +10,7 @@ mod file;
 pub mod filesystem;
 pub mod fork;
 pub mod futex;
+pub mod ground;
 #[cfg(feature = "break-rules")]
 pub mod halt;
 mod list;

@@ -1,8 +1,9 @@
-//! Every system call and mapping, behind safe types. Knows no Kafka noun.
+//! Every system call, mapping and instruction of a special processor, behind safe types. Knows no Kafka noun.
 
 pub mod affinity;
 pub mod cancel;
 pub mod clock;
+pub mod crc32c;
 mod descriptor;
 mod dir;
 mod errno;

@@ -22,13 +22,17 @@ extern "C" {
 /** Messages of a partition in memory, at most. */
 #define MAX_MESSAGES 100
 
+/* C89 and C++98 know no long long, which the layout needs. */
 #if defined(__GNUC__)
-#  define CKAFKA_COMPAT_PRINTF(format, first) __attribute__((format(printf, format, first)))
-/* C89 and C++98 know no long long. */
-__extension__ typedef unsigned long long ckafka_compat_offset_t;
-#else
-#  define CKAFKA_COMPAT_PRINTF(format, first)
+#  pragma GCC diagnostic push
+#  pragma GCC diagnostic ignored "-Wlong-long"
+#endif
 typedef unsigned long long ckafka_compat_offset_t;
+#if defined(__GNUC__)
+#  pragma GCC diagnostic pop
+#  define CKAFKA_COMPAT_PRINTF __attribute__((format(printf, 2, 3)))
+#else
+#  define CKAFKA_COMPAT_PRINTF
 #endif
 
 /** One partition of a topic. The messages are memory of malloc. */
@@ -135,7 +139,7 @@ long decompress_message(unsigned char *dest, unsigned long *destLen, const unsig
 /* Logger. */
 
 /** Prints one line with its time and level. */
-void log_message(LogLevel level, const char *format, ...) CKAFKA_COMPAT_PRINTF(2, 3);
+void log_message(LogLevel level, const char *format, ...) CKAFKA_COMPAT_PRINTF;
 
 /* Memory. */
 

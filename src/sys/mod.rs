@@ -1,6 +1,12 @@
 //! Every system call and mapping, behind safe types. Knows no Kafka noun.
 
 pub mod affinity;
+#[cfg(feature = "compat")]
+pub mod by_path;
+#[cfg(feature = "compat")]
+pub mod c_heap;
+#[cfg(feature = "compat")]
+pub mod cancel;
 pub mod clock;
 mod descriptor;
 mod dir;
@@ -11,6 +17,8 @@ pub mod fork;
 pub mod futex;
 #[cfg(feature = "break-rules")]
 pub mod halt;
+#[cfg(feature = "compat")]
+pub mod host;
 mod list;
 pub mod lock;
 mod map;
@@ -18,6 +26,8 @@ pub mod notify;
 mod page;
 pub mod random;
 pub mod shield;
+#[cfg(feature = "compat")]
+pub mod socket;
 pub mod transfer;
 pub mod word;
 

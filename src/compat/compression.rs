@@ -15,6 +15,9 @@ const DATA_ERROR: c_int = -3;
 const MEMORY_ERROR: c_int = -4;
 const BUFFER_ERROR: c_int = -5;
 
+/// Messages that are longer are neither written nor printed: it bounds what a few bytes may be made to expand to.
+pub(super) const MESSAGE_SIZE_MAX: usize = 256 << 20;
+
 thread_local! {
     // A quarter of a megabyte, which is not asked for and given back for each message.
     static DEFLATE: RefCell<Compress> = RefCell::new(Compress::new(Compression::default(), true));
@@ -155,6 +158,51 @@ fn at(total: u64, len: usize) -> usize {
 
 fn moved(before: usize, total: u64) -> bool {
     total > before as u64
+}
+
+/// Whether two bytes may begin a stream: deflate with a window of at most 32 KiB, and a sum that is right.
+pub(super) fn may_begin(magic: &[u8]) -> bool {
+    matches!(magic, [first, second] if first & 0x0f == 8 && first >> 4 <= 7
+        && u16::from_be_bytes([*first, *second]) % 31 == 0 && second & 0x20 == 0)
+}
+
+/// Looks at a stream piece by piece, and keeps nothing of what was compressed.
+pub(super) struct Check {
+    state: Decompress,
+    has_ended: bool,
+}
+
+impl Check {
+    /// At the start of a stream.
+    pub(super) fn new() -> Self {
+        Self { state: Decompress::new(true), has_ended: false }
+    }
+
+    /// Whether the stream may go on so; bytes behind its end are not of it.
+    pub(super) fn goes_on(&mut self, piece: &[u8]) -> bool {
+        let mut sink = [MaybeUninit::uninit(); 16 << 10];
+        let start = self.state.total_in();
+        loop {
+            let consumed = at(self.state.total_in() - start, piece.len());
+            let rest = piece.get(consumed..).unwrap_or_default();
+            if self.has_ended {
+                return rest.is_empty();
+            }
+            let before = (self.state.total_in(), self.state.total_out());
+            match self.state.decompress_uninit(rest, &mut sink, FlushDecompress::None) {
+                Ok(Status::StreamEnd) => self.has_ended = true,
+                Ok(_) if self.state.total_out() > MESSAGE_SIZE_MAX as u64 => return false,
+                Ok(_) if before == (self.state.total_in(), self.state.total_out()) => return rest.is_empty(),
+                Ok(_) => {}
+                Err(_) => return false,
+            }
+        }
+    }
+
+    /// Whether the stream has come to its end, with the right sum.
+    pub(super) fn is_whole(&self) -> bool {
+        self.has_ended
+    }
 }
 
 #[cfg(test)]

@@ -7,7 +7,6 @@
 
 use std::ffi::{c_char, c_int, c_long, c_uchar, c_uint, c_ulong, c_void};
 
-use super::memory::MemoryPool;
 use super::types::{Broker, Topic};
 
 macro_rules! interposable {
@@ -30,9 +29,9 @@ interposable! {
     /// Finds a topic.
     fn get_topic(broker: *mut Broker, name: *mut c_char) -> *mut Topic;
     /// Takes a block.
-    fn pool_alloc(pool: *mut MemoryPool) -> *mut c_void;
+    fn pool_alloc(pool: *mut c_void) -> *mut c_void;
     /// Gives it back.
-    fn pool_free(pool: *mut MemoryPool, block: *mut c_void);
+    fn pool_free(pool: *mut c_void, block: *mut c_void);
     /// Compresses.
     fn compress_message(dest: *mut c_uchar, dest_len: *mut c_ulong, src: *const c_uchar, src_len: c_ulong) -> c_long;
     /// Decompresses.
@@ -43,7 +42,7 @@ interposable! {
 
 /// `log_message` with a format and what it takes: as a macro, since only calls may be variadic.
 macro_rules! log_message {
-    ($level:expr, $format:literal $(, $value:expr)* $(,)?) => {{
+    ($level:expr, $format:expr $(, $value:expr)* $(,)?) => {{
         // SAFETY: the values are what the format asks for, as the places of the calls show.
         unsafe { $crate::compat::public::log_message_target()($level, $format.as_ptr() $(, $value)*) }
     }};

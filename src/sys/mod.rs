@@ -25,6 +25,8 @@ mod map;
 pub mod notify;
 mod page;
 pub mod random;
+#[cfg(feature = "compat")]
+mod scratch_memory;
 pub mod shield;
 #[cfg(feature = "compat")]
 pub mod socket;
@@ -36,6 +38,8 @@ pub use dir::{Dir, DirEntry, Stat};
 pub use file::{Access, File, Identity};
 pub use map::{ReadMap, WriteMap};
 pub use page::SharedPage;
+#[cfg(feature = "compat")]
+pub use scratch_memory::ScratchMemory;
 
 #[cfg(test)]
 mod testing;

@@ -170,11 +170,9 @@ void *ckafka_shim_consume(void *args, int (*look)(void *args, int *next))
     }
 }
 
-/* Lets a server take its turn whenever its descriptor is readable, or the time is over that its last turn gave, in ms. */
-void ckafka_shim_serve(void *server, int descriptor, int (*turn)(void *server), void (*end)(void *server))
+static void serve(void *server, int descriptor, int (*turn)(void *server))
 {
     int timeout = 0;
-    pthread_cleanup_push(end, server);
     for (;;) {
         struct pollfd entry;
         entry.fd = descriptor;
@@ -183,5 +181,12 @@ void ckafka_shim_serve(void *server, int descriptor, int (*turn)(void *server), 
         poll(&entry, 1, timeout);
         timeout = turn(server);
     }
+}
+
+/* Lets a server take its turn whenever its descriptor is readable, or the time is over that its last turn gave, in ms. */
+void ckafka_shim_serve(void *server, int descriptor, int (*turn)(void *server), void (*end)(void *server))
+{
+    pthread_cleanup_push(end, server);
+    serve(server, descriptor, turn);
     pthread_cleanup_pop(1);
 }

@@ -87,17 +87,14 @@ thread_local! {
 ///
 /// # Safety
 /// `pool` is NULL or came from `pool_create`.
-unsafe fn compress(
-    message: &[u8],
-    pool: *mut MemoryPool,
-    record: &mut Vec<u8>,
-) -> std::result::Result<(), String> {
+unsafe fn compress(message: &[u8], pool: *mut MemoryPool, record: &mut Vec<u8>) -> std::result::Result<(), String> {
     let bound = compression::bound(message.len());
     record.clear();
     record.try_reserve(LENGTH_SIZE as usize + bound).map_err(|_| format!("out of memory for {bound} bytes"))?;
     record.resize(LENGTH_SIZE as usize, 0);
     // SAFETY: this function's contract. A pool of the program's own has functions of its own.
-    let block = if pool.is_null() { std::ptr::null_mut::<c_void>() } else { unsafe { public::pool_alloc(pool.cast()) } };
+    let block =
+        if pool.is_null() { std::ptr::null_mut::<c_void>() } else { unsafe { public::pool_alloc(pool.cast()) } };
     // How large the blocks of a pool are that the library did not make, nobody can tell.
     let fits = !block.is_null() && memory::block_size(pool).is_some_and(|size| size >= bound);
     let dest: *mut u8 = if fits { block.cast() } else { record.spare_capacity_mut().as_mut_ptr().cast() };
@@ -186,7 +183,9 @@ impl Appender {
         while state.durable < ticket {
             state = if state.is_syncing { self.wait(state) } else { self.sync(state) };
         }
-        let Some(failed) = state.failed.as_mut().filter(|failed| failed.tickets.contains(&ticket)) else { return Ok(()) };
+        let Some(failed) = state.failed.as_mut().filter(|failed| failed.tickets.contains(&ticket)) else {
+            return Ok(());
+        };
         let reason = failed.reason.clone();
         failed.unheard -= 1;
         if failed.unheard == 0 {

@@ -31,7 +31,8 @@ pub unsafe extern "C-unwind" fn consume_messages(args: *mut c_void) -> *mut c_vo
 unsafe extern "C" fn look(args: *mut c_void, next: *mut c_int) -> c_int {
     entry("consume_messages", ENDED, || {
         // SAFETY: this function's contract.
-        let (Some(args), Some(next)) = (unsafe { args.cast::<ConsumerArgs>().as_ref() }, unsafe { next.as_mut() }) else {
+        let (Some(args), Some(next)) = (unsafe { args.cast::<ConsumerArgs>().as_ref() }, unsafe { next.as_mut() })
+        else {
             shim::complain(format_args!("consume_messages: no arguments"));
             return ENDED;
         };

@@ -102,9 +102,9 @@ impl Redirected {
                     partition_count: 1,
                     partition: 0,
                 });
-                target.append(&place, message).map_err(|error| {
-                    format!("topic {} partition {}: {error}", place.topic, place.partition)
-                })
+                target
+                    .append(&place, message)
+                    .map_err(|error| format!("topic {} partition {}: {error}", place.topic, place.partition))
             }
         }
     }

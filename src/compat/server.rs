@@ -138,8 +138,7 @@ impl Server {
 
     /// Does what can be done now; how long to wait for the next event, in ms.
     fn take_turn(&mut self) -> c_int {
-        if self.accepting == Accepting::Paused
-            && self.poller.add(&self.listener, LISTENER, Interest::Readable).is_ok()
+        if self.accepting == Accepting::Paused && self.poller.add(&self.listener, LISTENER, Interest::Readable).is_ok()
         {
             self.accepting = Accepting::Yes;
         }

@@ -116,7 +116,8 @@ pub fn discard(socket: &OwnedFd) -> Discarded {
     let mut buffer = [0_u8; 16 << 10];
     for _ in 0..64 {
         // SAFETY: an open socket and a buffer of that size.
-        let read = unsafe { libc::recv(socket.as_raw_fd(), buffer.as_mut_ptr().cast(), buffer.len(), libc::MSG_DONTWAIT) };
+        let read =
+            unsafe { libc::recv(socket.as_raw_fd(), buffer.as_mut_ptr().cast(), buffer.len(), libc::MSG_DONTWAIT) };
         match Errno::result(read) {
             Ok(0) => return Discarded::Ended,
             Ok(_) | Err(Errno::EINTR) => {}
@@ -136,7 +137,12 @@ fn new_socket(flags: c_int) -> nix::Result<OwnedFd> {
 }
 
 fn address(place: libc::in_addr, port: u16) -> sockaddr_in {
-    sockaddr_in { sin_family: libc::AF_INET as libc::sa_family_t, sin_port: port.to_be(), sin_addr: place, sin_zero: [0; 8] }
+    sockaddr_in {
+        sin_family: libc::AF_INET as libc::sa_family_t,
+        sin_port: port.to_be(),
+        sin_addr: place,
+        sin_zero: [0; 8],
+    }
 }
 
 /// Four numbers with dots between them, as inet_pton takes them.
@@ -224,7 +230,8 @@ mod tests {
     fn addresses_are_read_as_inet_pton_does() {
         assert_eq!(parse_address("127.0.0.1"), Some(0x7f00_0001));
         assert_eq!(parse_address("255.255.255.255"), Some(u32::MAX));
-        for wrong in ["", "1.2.3", "1.2.3.4.5", "1.2.3.256", "01.2.3.4", "1.2.3.-4", " 1.2.3.4", "localhost", "1..2.3"] {
+        for wrong in ["", "1.2.3", "1.2.3.4.5", "1.2.3.256", "01.2.3.4", "1.2.3.-4", " 1.2.3.4", "localhost", "1..2.3"]
+        {
             assert_eq!(parse_address(wrong), None, "{wrong}");
         }
     }

@@ -1,5 +1,7 @@
 //! C programs written against the C-Kafka interface, compiled, run in a folder of their own, and looked at.
 
+pub mod records;
+
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};

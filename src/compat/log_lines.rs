@@ -19,9 +19,9 @@ pub(super) struct Line {
 }
 
 /// What is kept of a file.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(super) struct Kept {
-    /// The last line that is whole and points into the log.
+    /// The last line.
     pub(super) line: Option<Line>,
     /// Where it ends.
     pub(super) size: u64,
@@ -42,9 +42,13 @@ impl Line {
     }
 }
 
-/// Finds the last line that is whole and points before `log_size`. What follows it tells nothing: it is torn, or of
-/// records that the log has lost.
-pub(super) fn kept(file: &File, log_size: u64) -> Result<Kept> {
+/// How many lines are offered: those of records that a power cut took stand before the one to keep.
+const OFFERED_MAX: usize = 1024;
+
+/// Offers the last lines that are whole and point before `log_size`, the very last one first. What follows the one that
+/// is kept tells nothing: it is torn, or of records that the log has lost.
+pub(super) fn offered(file: &File, log_size: u64) -> Result<Vec<Kept>> {
+    let mut offered = Vec::new();
     let mut end = file.len()?;
     while end > 0 {
         let start = end.saturating_sub(PIECE_SIZE);
@@ -61,17 +65,20 @@ pub(super) fn kept(file: &File, log_size: u64) -> Result<Kept> {
             }
             let line = before.get(line_start..).and_then(Line::parse).filter(|line| line.position < log_size);
             if line.is_some() {
-                return Ok(Kept { line, size: start + newline as u64 + 1 });
+                offered.push(Kept { line, size: start + newline as u64 + 1 });
+            }
+            if offered.len() >= OFFERED_MAX {
+                return Ok(offered);
             }
             rest = before;
         }
         if start == 0 {
             break;
         }
-        // Overlaps by a line, which may lie across the pieces.
-        end = (start + LINE_SIZE_MAX).min(end - 1);
+        // The newline that ends the line before this piece's first whole one is looked at once more.
+        end = if rest.len() < piece.len() { start + rest.len() as u64 + 1 } else { start + LINE_SIZE_MAX };
     }
-    Ok(Kept { line: None, size: 0 })
+    Ok(offered)
 }
 
 /// Adds lines to a file, many at a time.
@@ -105,5 +112,46 @@ impl<'a> Writer<'a> {
     pub(super) fn finish(mut self) -> Result<u64> {
         self.write()?;
         Ok(self.size)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::sys::by_path;
+
+    fn offers(text: &[u8], log_size: u64) -> Vec<(u64, u64)> {
+        let path = std::env::temp_dir().join(format!("ckafka-lines-{}-{}", std::process::id(), text.len()));
+        std::fs::write(&path, text).unwrap();
+        let file = by_path::open_or_create(&path).unwrap();
+        let offered = offered(&file, log_size).unwrap();
+        std::fs::remove_file(&path).unwrap();
+        offered.into_iter().map(|kept| (kept.line.unwrap().position, kept.size)).collect()
+    }
+
+    #[test]
+    fn the_last_line_comes_first_and_torn_ones_do_not() {
+        assert_eq!(offers(b"", 10), []);
+        assert_eq!(offers(b"1,2", 10), []);
+        assert_eq!(offers(b"1,2\n3,4\n5,", 10), [(4, 8), (2, 4)]);
+        assert_eq!(offers(b"1,2\nrubbish\n+1,3\n,\n1,\n3,4\n\0\0\n", 10), [(4, 26), (2, 4)]);
+        assert_eq!(offers(b"1,2\n3,40\n", 10), [(2, 4)]);
+    }
+
+    #[test]
+    fn lines_across_pieces_are_found_wherever_the_cut_is() {
+        for shift in 0..12 {
+            let mut text = b"x".repeat(shift);
+            text.push(b'\n');
+            let mut number = 0_u64;
+            while (text.len() as u64) < 2 * PIECE_SIZE + 100 {
+                text.extend(Line { number, position: number }.text().bytes());
+                number += 1;
+            }
+            text.extend(b"y".repeat(PIECE_SIZE as usize - 4));
+            let found = offers(&text, u64::MAX);
+            let positions: Vec<u64> = found.iter().map(|(position, _)| *position).collect();
+            assert_eq!(positions, (number - OFFERED_MAX as u64..number).rev().collect::<Vec<_>>(), "shift {shift}");
+        }
     }
 }

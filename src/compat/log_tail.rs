@@ -26,9 +26,8 @@ const WINDOW_SIZE: usize = 256 << 10;
 pub(super) fn make_whole(files: &Files) -> Result<Sizes> {
     let size = files.log.len()?;
     let mut log = Log { file: &files.log, size, start: 0, window: Vec::new() };
-    let mut index = log_lines::kept(&files.index, size)?;
-    let mut times = log_lines::kept(&files.times, size)?;
-    let start = log.start_of_walk(&mut index, &mut times)?;
+    let offered = [log_lines::offered(&files.index, size)?, log_lines::offered(&files.times, size)?];
+    let ([index, times], start) = log.start_of_walk(&offered)?;
     let time_of_lost = match times.line {
         Some(line) => line.number,
         None => files.log.modified_seconds()?,
@@ -68,34 +67,41 @@ struct Log<'a> {
 }
 
 impl Log<'_> {
-    /// Where the walk has to start so that it meets all records without lines. A last line that does not point to a
-    /// record is of another log: all lines of its file are then written anew.
-    fn start_of_walk(&mut self, index: &mut Kept, times: &mut Kept) -> Result<u64> {
-        let mut start = u64::MAX;
-        for kept in [&*index, &*times] {
-            match kept.line {
-                Some(line) if self.is_record(line.position)? => start = start.min(line.position),
-                _ => start = 0,
+    /// What is kept of each index: up to the last line that points to a record. And where the walk has to start, so that
+    /// it meets all records that have no line. An index without such a line is of another log, and is written anew.
+    fn start_of_walk(&mut self, offered: &[Vec<Kept>; 2]) -> Result<([Kept; 2], u64)> {
+        let mut found = [None; 2];
+        for (found, offered) in found.iter_mut().zip(offered) {
+            for kept in offered {
+                if self.is_record(kept.line.map_or(u64::MAX, |line| line.position))? {
+                    *found = Some(*kept);
+                    break;
+                }
             }
         }
-        if start > 0 {
-            return Ok(start);
+        if let [Some(index), Some(times)] = found {
+            let start = |kept: Kept| kept.line.map_or(0, |line| line.position);
+            return Ok(([index, times], start(index).min(start(times))));
         }
         // Records need not be zlib's where the program brings its own compression: what the walk meets counts as well.
-        let mut is_met = [false; 2];
-        let lines = [index.line, times.line];
+        let mut met = [Kept::default(); 2];
+        let mut rest = [offered[0].as_slice(), offered[1].as_slice()];
         self.walk(0, &mut |position| {
-            for (met, line) in is_met.iter_mut().zip(lines) {
-                *met |= line.is_some_and(|line| line.position == position);
+            for (met, rest) in met.iter_mut().zip(&mut rest) {
+                // Lines and records are in the same order, the offered lines in the opposite one.
+                while let [before @ .., kept] = rest
+                    && let Some(line) = kept.line
+                    && line.position <= position
+                {
+                    if line.position == position {
+                        *met = *kept;
+                    }
+                    *rest = before;
+                }
             }
             Ok(())
         })?;
-        for (kept, is_met) in [index, times].into_iter().zip(is_met) {
-            if !is_met {
-                *kept = Kept { line: None, size: 0 };
-            }
-        }
-        Ok(0)
+        Ok(([found[0].unwrap_or(met[0]), found[1].unwrap_or(met[1])], 0))
     }
 
     /// Calls `each` with the position of each whole record; where they end.
@@ -127,12 +133,15 @@ impl Log<'_> {
     fn length(&mut self, position: u64) -> Result<Option<u64>> {
         let Some(bytes) = self.bytes(position, LENGTH_SIZE as usize)? else { return Ok(None) };
         let length = bytes.try_into().map_or(0, |bytes| u64::from(u32::from_le_bytes(bytes)));
-        let room = self.size - position - LENGTH_SIZE;
+        let room = self.size.saturating_sub(position).saturating_sub(LENGTH_SIZE);
         Ok((length > 0 && length <= room).then_some(length))
     }
 
     /// Whether a whole stream of zlib's starts behind the length at a position, and is as long as that says.
     fn is_record(&mut self, position: u64) -> Result<bool> {
+        if position >= self.size {
+            return Ok(false);
+        }
         let Some(length) = self.length(position)?.filter(|length| *length >= STREAM_SIZE_MIN) else { return Ok(false) };
         let Some(magic) = self.bytes(position + LENGTH_SIZE, 2)? else { return Ok(false) };
         if !compression::may_begin(magic) {

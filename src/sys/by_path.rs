@@ -68,7 +68,7 @@ mod tests {
         let file = open_or_create(&link).unwrap();
         file.write_at(b"x", 0).unwrap();
         assert_eq!(std::fs::read(&path).unwrap(), b"x");
-        assert_eq!(std::fs::metadata(&path).unwrap().permissions().mode() & 0o177, 0);
+        assert_eq!(std::fs::metadata(&path).unwrap().permissions().mode() & 0o7133, 0);
         assert_eq!(identity(&path).unwrap(), Some(file.identity().unwrap()));
         assert_eq!(identity(&link).unwrap(), identity(&path).unwrap());
     }

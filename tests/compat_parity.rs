@@ -12,10 +12,9 @@ mod driver;
 #[expect(dead_code, reason = "shared by the tests of the C programs; each uses a part")]
 mod examples;
 
-use std::fs::{self, File};
+use std::fs;
 use std::io::{ErrorKind, Read, Write};
 use std::net::{Shutdown, TcpStream};
-use std::os::unix::fs::FileExt;
 use std::path::Path;
 use std::thread;
 use std::time::{Duration, Instant};
@@ -29,7 +28,6 @@ use examples::{Programs, Running};
 /// More than the sockets of both sides hold, so that a client that leaves is noticed.
 const SEGMENT_BYTES: usize = 24 << 20;
 const TIMEOUT: Duration = Duration::from_secs(60);
-const GIB: u64 = 1 << 30;
 
 /// What a client does.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -243,35 +241,4 @@ fn the_new_server_starts_where_a_client_asks() {
     }
     server.running.kill();
     assert_eq!(server.running.complained.len(), 6, "{:?}", server.running.complained);
-}
-
-#[test]
-fn a_file_of_three_gib_is_served_whole() {
-    let programs = Programs::build("compat-large", &["serve"]);
-    let path = programs.path("large");
-    let file = File::create(&path).expect("a file");
-    let size = 3 * GIB + 4097;
-    file.set_len(size).expect("a hole");
-    // Where counters of 31 and 32 bits end, and at both ends of the file.
-    let marks = [0, GIB - 1, 2 * GIB - 4097, 2 * GIB - 1, 2 * GIB, 2 * GIB + 4096, size - 1];
-    for (mark, at) in (1..).zip(marks) {
-        file.write_all_at(&[mark], at).expect("a byte");
-    }
-    let mut server = Server::start(&programs, "serve", &path);
-    let mut socket = connect(server.port);
-    let (mut piece, zeroes, mut at, mut found) = (vec![0; 1 << 20], vec![0; 1 << 20], 0, Vec::new());
-    loop {
-        let count = socket.read(&mut piece).expect("bytes");
-        if count == 0 {
-            break;
-        }
-        if piece[..count] != zeroes[..count] {
-            found.extend((at..).zip(&piece[..count]).filter(|(_, byte)| **byte != 0).map(|(at, byte)| (at, *byte)));
-        }
-        at += count as u64;
-    }
-    assert_eq!(at, size);
-    assert_eq!(found, marks.into_iter().zip(1..).collect::<Vec<_>>());
-    let (said, _) = server.lines_of(1);
-    assert_eq!(said[1], format!("Sent {size} bytes from {} using zero-copy", path.display()));
 }

@@ -9,7 +9,7 @@ import shutil
 import subprocess
 
 FLAGS = "-O3 -march=native -std=gnu11 -D_GNU_SOURCE -Wall -Wextra -Werror -pthread".split()
-PROGRAMS = "append durable read latency send worst open memory quiet".split()
+PROGRAMS = "append durable read latency send worst open memory quiet compat compat_serve".split()
 SHARED = "common dataset".split()
 TIMEOUT_S = 300
 

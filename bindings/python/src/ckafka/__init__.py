@@ -14,8 +14,6 @@ The log face: `open` a directory, `create_topic`, `append`, `read`, `follow`. `c
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
-
 from . import errors
 from ._api import CONSTANTS
 from ._batch import Batch, Record, decode
@@ -23,11 +21,48 @@ from ._env import Env, Topic, Watermarks, open
 from ._lib import lib as _lib
 from ._log import Log
 from ._reader import Reader
-from ._sender import Sender
-from .errors import *  # noqa: F403
-from .errors import __all__ as _error_names
+from .errors import (
+    Again,
+    BufferTooSmall,
+    Busy,
+    Closed,
+    Corrupt,
+    DiskFull,
+    Error,
+    Forked,
+    Interrupted,
+    InvalidArgument,
+    InvalidBatch,
+    InvalidConfig,
+    InvalidPartitions,
+    InvalidRecord,
+    InvalidTimestamp,
+    InvalidTopic,
+    IoError,
+    LibraryNotFound,
+    LibraryVersionMismatch,
+    Locked,
+    MessageTooLarge,
+    OffsetOutOfRange,
+    OutOfMemory,
+    Panic,
+    PeerClosed,
+    ReadOnly,
+    RecordListTooLarge,
+    Timeout,
+    TopicAlreadyExists,
+    UnknownTopicOrPartition,
+    UnsupportedCompression,
+    UnsupportedFilesystem,
+    UnsupportedMessageFormat,
+    VersionConflict,
+)
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from typing import Any
+
+    from ._sender import Sender
     from .aio import aopen
 
 __version__ = "0.1.0"
@@ -39,10 +74,62 @@ CAP_WRITE = CONSTANTS["CKAFKA_CAP_WRITE"]
 CAP_SHARED_WRITE = CONSTANTS["CKAFKA_CAP_SHARED_WRITE"]
 
 __all__ = [
-    "Batch", "CAP_DURABLE_WAIT", "CAP_SHARED_WRITE", "CAP_WRITE", "CAP_ZERO_COPY_READ", "CAP_ZERO_COPY_SEND", "Env", "Log",
-    "Reader", "Record", "Sender", "Topic", "Watermarks", "aopen", "decode", "errors", "library_path", "library_version",
-    "open", "partition_for_key", "pin_thread", *_error_names,
-]  # fmt: skip
+    "Again",
+    "Batch",
+    "BufferTooSmall",
+    "Busy",
+    "CAP_DURABLE_WAIT",
+    "CAP_SHARED_WRITE",
+    "CAP_WRITE",
+    "CAP_ZERO_COPY_READ",
+    "CAP_ZERO_COPY_SEND",
+    "Closed",
+    "Corrupt",
+    "DiskFull",
+    "Env",
+    "Error",
+    "Forked",
+    "Interrupted",
+    "InvalidArgument",
+    "InvalidBatch",
+    "InvalidConfig",
+    "InvalidPartitions",
+    "InvalidRecord",
+    "InvalidTimestamp",
+    "InvalidTopic",
+    "IoError",
+    "LibraryNotFound",
+    "LibraryVersionMismatch",
+    "Locked",
+    "Log",
+    "MessageTooLarge",
+    "OffsetOutOfRange",
+    "OutOfMemory",
+    "Panic",
+    "PeerClosed",
+    "ReadOnly",
+    "Reader",
+    "Record",
+    "RecordListTooLarge",
+    "Sender",
+    "Timeout",
+    "Topic",
+    "TopicAlreadyExists",
+    "UnknownTopicOrPartition",
+    "UnsupportedCompression",
+    "UnsupportedFilesystem",
+    "UnsupportedMessageFormat",
+    "VersionConflict",
+    "Watermarks",
+    "aopen",
+    "decode",
+    "errors",
+    "library_path",
+    "library_version",
+    "open",
+    "partition_for_key",
+    "pin_thread",
+]
 
 
 def library_version() -> str:
@@ -88,4 +175,8 @@ def __getattr__(name: str) -> Any:
         from .aio import aopen
 
         return aopen
+    if name == "Sender":
+        from ._sender import Sender
+
+        return Sender
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

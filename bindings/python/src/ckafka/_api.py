@@ -8,7 +8,10 @@ in the header, not here.
 from __future__ import annotations
 
 from ctypes import POINTER, Structure, c_char_p, c_int, c_int32, c_int64, c_size_t, c_uint32, c_uint64, c_void_p
-from typing import Any, Dict, Tuple
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any, Dict, Tuple
 
 ABI_VERSION = 1
 """Major version * 1000 + minor version of the interface that the tables below describe."""

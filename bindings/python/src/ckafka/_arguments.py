@@ -6,19 +6,19 @@ the library.
 
 from __future__ import annotations
 
-import math
 import os
-from datetime import datetime
-from typing import TYPE_CHECKING, Any, Dict, Mapping, Optional, SupportsIndex, Tuple, Union
+import sys
+from ctypes import byref, c_size_t
 
 from ._api import CONSTANTS
 from ._lib import lib
 from .errors import InvalidConfig, check
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Buffer
-else:
-    Buffer = Any
+    from typing import Any, Dict, Mapping, Optional, SupportsIndex, Tuple, Union
+
+    Setting = Union[str, int, float, bool]
 
 FOR_EVER = -1
 INT32_MAX = 2**31 - 1
@@ -30,8 +30,6 @@ START = {
     "latest": CONSTANTS["CKAFKA_START_LATEST"],
     "durable": CONSTANTS["CKAFKA_START_DURABLE_END"],
 }
-
-Setting = Union[str, int, float, bool]
 
 
 def kind_of(value: object) -> str:
@@ -92,7 +90,7 @@ def milliseconds(timeout: Any, name: str = "timeout") -> int:
         raise TypeError(f"{name} must be seconds (int or float) or None for ever, not {kind_of(timeout)}")
     if not timeout >= 0:
         raise ValueError(f"{name} must be 0 or more seconds, or None for ever, not {timeout!r}")
-    return int(min(math.ceil(min(timeout, INT32_MAX) * 1000), INT32_MAX))
+    return min(-int(-min(timeout, INT32_MAX) * 1000 // 1), INT32_MAX)
 
 
 def timestamp(value: Any, name: str = "timestamp") -> int:
@@ -102,14 +100,14 @@ def timestamp(value: Any, name: str = "timestamp") -> int:
 
 def moment(value: Any, name: str) -> int:
     """Milliseconds since 1970 of an int or an aware datetime."""
-    if isinstance(value, datetime):
+    # Who has a datetime has imported the module.
+    datetime = sys.modules.get("datetime")
+    if datetime is not None and isinstance(value, datetime.datetime):
         if value.tzinfo is None or value.utcoffset() is None:
             raise ValueError(f"{name} is a datetime without a time zone: add one, for example tzinfo=timezone.utc")
-        from datetime import timedelta, timezone
-
-        since = value - datetime(1970, 1, 1, tzinfo=timezone.utc)
+        since = value - datetime.datetime(1970, 1, 1, tzinfo=datetime.timezone.utc)
         # Rounded up, so that a seek never lands before the moment that was asked for.
-        return whole(-(-since // timedelta(milliseconds=1)), name, 0, INT64_MAX)
+        return whole(-(-since // datetime.timedelta(milliseconds=1)), name, 0, INT64_MAX)
     if isinstance(value, bool) or not hasattr(value, "__index__"):
         raise TypeError(f"{name} must be milliseconds since 1970 (int) or an aware datetime, not {kind_of(value)}")
     return whole(value, name, 0, INT64_MAX)
@@ -127,7 +125,7 @@ def start(value: Union[str, SupportsIndex], name: str = "start") -> int:
 def settings(config: Optional[Mapping[str, Setting]], options: Mapping[str, Setting]) -> Dict[str, str]:
     """Settings by their names in C. Options are spelled with underscores, and without the prefix `ckafka.`."""
     found: Dict[str, str] = {}
-    if config is not None and not isinstance(config, Mapping):
+    if config is not None and not hasattr(config, "items"):
         raise TypeError(f"config must be a mapping of names to values, not {kind_of(config)}")
     for name, value in (config or {}).items():
         text(name, "a name in config")
@@ -148,8 +146,6 @@ def _setting(value: Any, name: str) -> str:
 
 def _is_known(name: str) -> bool:
     with Conf({}) as conf:
-        from ctypes import byref, c_size_t
-
         return bool(lib.ckafka_conf_get(conf, name.encode(), None, byref(c_size_t(0))) != InvalidConfig.code)
 
 

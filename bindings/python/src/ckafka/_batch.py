@@ -10,34 +10,49 @@ from ctypes import byref, c_int32, c_int64, c_size_t, c_ubyte, c_uint64, c_void_
 from functools import partial
 from itertools import repeat
 from struct import unpack
-from typing import TYPE_CHECKING, Any, Iterator, List, Literal, NamedTuple, Optional, Tuple, Union, cast, overload
+from collections import namedtuple
 
 from ._api import Columns, Slice
 from ._lib import lib
-from ._view import Pin, memory
+from ._view import Pin, empty, memory
 from .errors import Closed, check
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from datetime import datetime
+    from typing import Any, Iterator, List, Literal, NamedTuple, Optional, Tuple, Union, overload
 
     import numpy
     import pandas
     import pyarrow
 
+    HeaderList = List[Tuple[str, Optional[bytes]]]
+    Item = Tuple[int, int, Optional[bytes], Optional[bytes]]
+    ViewItem = Tuple[int, int, Optional[memoryview], Optional[memoryview]]
+
+    class _Record(NamedTuple):
+        offset: int
+        timestamp: int
+        key: Optional[bytes]
+        value: Optional[bytes]
+        headers: HeaderList
+else:
+    _Record = namedtuple("_Record", "offset timestamp key value headers")
+
+    def overload(function):
+        return function
+
+
 NULL = b"\xff\xff\xff\xff"
 """A length of -1. The bytes of lengths of 0 and more never hold it: the highest of each four is below 0x80."""
 LARGE_RECORD_BYTES = 4096
-HeaderList = List[Tuple[str, Optional[bytes]]]
 
 
-class Record(NamedTuple):
-    """One record. `value` None is a tombstone; `timestamp` counts milliseconds since 1970."""
+class Record(_Record):
+    """One record: offset, timestamp (milliseconds since 1970), key, value (None is a tombstone), and headers, a list of
+    names and values."""
 
-    offset: int
-    timestamp: int
-    key: Optional[bytes]
-    value: Optional[bytes]
-    headers: HeaderList
+    __slots__ = ()
 
     @property
     def time(self) -> "datetime":
@@ -47,9 +62,7 @@ class Record(NamedTuple):
         return datetime(1970, 1, 1, tzinfo=timezone.utc) + timedelta(milliseconds=self.timestamp)
 
 
-_new_record = cast("type[Record]", partial(tuple.__new__, Record))
-Item = Tuple[int, int, Optional[bytes], Optional[bytes]]
-ViewItem = Tuple[int, int, Optional[memoryview], Optional[memoryview]]
+_new_record: Any = partial(tuple.__new__, Record)
 
 
 class Batch:
@@ -109,7 +122,7 @@ class Batch:
     def _column(self, kind: Any, form: str, address: Optional[int]) -> memoryview:
         pin = self._alive()
         if pin is None or not self._count or address is None:
-            return memoryview(b"").cast(form)
+            return empty(form)
         return memory(pin, kind, form, address, self._count)
 
     @property
@@ -193,8 +206,8 @@ class Batch:
     @overload
     def values(self, buffers: Literal[False] = False) -> Iterator[Optional[bytes]]: ...
     @overload
-    def values(self, buffers: Literal[True]) -> Iterator[Optional[memoryview]]: ...
-    def values(self, buffers: bool = False) -> Iterator[Any]:
+    def values(self, buffers: Literal[True]) -> Iterator[Optional[memoryview]]: ...  # noqa: F811
+    def values(self, buffers: bool = False) -> Iterator[Any]:  # noqa: F811
         """Values one after the other: as bytes, or as memoryviews into the log; None is a tombstone.
 
         >>> log.append_values([b"a", b"b"])
@@ -208,8 +221,8 @@ class Batch:
     @overload
     def keys(self, buffers: Literal[False] = False) -> Iterator[Optional[bytes]]: ...
     @overload
-    def keys(self, buffers: Literal[True]) -> Iterator[Optional[memoryview]]: ...
-    def keys(self, buffers: bool = False) -> Iterator[Any]:
+    def keys(self, buffers: Literal[True]) -> Iterator[Optional[memoryview]]: ...  # noqa: F811
+    def keys(self, buffers: bool = False) -> Iterator[Any]:  # noqa: F811
         """Keys one after the other, as `values` does."""
         self._alive()
         return self._parts(self._columns.key_pos, self._columns.key_len, buffers)
@@ -217,8 +230,8 @@ class Batch:
     @overload
     def iter(self, buffers: Literal[False] = False) -> Iterator[Item]: ...
     @overload
-    def iter(self, buffers: Literal[True]) -> Iterator[ViewItem]: ...
-    def iter(self, buffers: bool = False) -> Iterator[Any]:
+    def iter(self, buffers: Literal[True]) -> Iterator[ViewItem]: ...  # noqa: F811
+    def iter(self, buffers: bool = False) -> Iterator[Any]:  # noqa: F811
         """Tuples of offset, timestamp, key and value; bytes, or memoryviews into the log with `buffers=True`.
 
         >>> log.append(b"v", key=b"k", timestamp=1000)

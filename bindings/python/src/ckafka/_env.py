@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import atexit
 import os
-import threading
-import weakref
 from ctypes import byref, c_int64, c_uint64, c_void_p, string_at
-from typing import TYPE_CHECKING, Any, Dict, List, Mapping, NamedTuple, Optional, Tuple, Union
+from _thread import RLock
+from collections import namedtuple
+from weakref import WeakSet
 
 from . import _arguments
 from ._api import CONSTANTS
@@ -15,32 +15,42 @@ from ._handle import BAD_HANDLE, FORKED, Handle, close_patiently
 from ._lib import lib
 from .errors import Closed, TopicAlreadyExists, check, raise_for
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from typing import Any, Dict, List, Mapping, NamedTuple, Optional, Tuple, Union
+
     from ._log import Log
 
-Path = Union[str, bytes, "os.PathLike[str]", "os.PathLike[bytes]"]
-_open_envs: "weakref.WeakSet[Env]" = weakref.WeakSet()
+    Path = Union[str, bytes, "os.PathLike[str]", "os.PathLike[bytes]"]
+
+    class _Watermarks(NamedTuple):
+        low: int
+        end: int
+        durable: int
+
+    class _Topic(NamedTuple):
+        name: str
+        partitions: int
+        config: Dict[str, str]
+        id: str
+else:
+    _Watermarks = namedtuple("_Watermarks", "low end durable")
+    _Topic = namedtuple("_Topic", "name partitions config id")
+
+_open_envs: "WeakSet[Env]" = WeakSet()
 
 
-class Watermarks(NamedTuple):
-    """Three offsets of a partition."""
+class Watermarks(_Watermarks):
+    """Three offsets of a partition: `low`, the first that can be read; `end`, one past the last record; `durable`, one past
+    the last record that is known to be on disk."""
 
-    low: int
-    """The first offset that can be read."""
-    end: int
-    """One past the last record."""
-    durable: int
-    """One past the last record that is known to be on disk."""
+    __slots__ = ()
 
 
-class Topic(NamedTuple):
-    """What `Env.topics` tells of a topic."""
+class Topic(_Topic):
+    """A topic: its name, its number of partitions, `config` with its own settings by Kafka's names, and its id."""
 
-    name: str
-    partitions: int
-    config: Dict[str, str]
-    """Its own settings, by Kafka's names."""
-    id: str
+    __slots__ = ()
 
 
 class Env(Handle):
@@ -59,7 +69,7 @@ class Env(Handle):
     def __init__(self, path: bytes, config: Dict[str, str], flags: int) -> None:
         super().__init__()
         self._path, self._config, self._flags = path, config, flags
-        self._lock = threading.RLock()
+        self._lock = RLock()
         self._children: Dict[int, Any] = {}
         self._roles = 0
 

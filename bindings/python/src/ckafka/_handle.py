@@ -8,10 +8,12 @@ from __future__ import annotations
 
 import time
 from ctypes import c_void_p
-from typing import Any, Callable, Optional
-
 from ._api import CONSTANTS
-from .errors import raise_for
+from .errors import Closed, raise_for
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any, Callable, Optional
 
 BUSY = CONSTANTS["CKAFKA_ERR__BUSY"]
 BAD_HANDLE = CONSTANTS["CKAFKA_ERR__BAD_HANDLE"]
@@ -45,8 +47,6 @@ class Handle:
 
     def _raise(self, code: int, offset: Optional[int] = None) -> None:
         if code == BAD_HANDLE and self._closed:
-            from .errors import Closed
-
             raise Closed(f"this {type(self).__name__} is closed")
         raise_for(code, offset)
 

@@ -8,10 +8,12 @@ from __future__ import annotations
 
 import ctypes
 import os
-from typing import Any, Callable, Iterator, List, Tuple
-
 from . import _api
 from .errors import LibraryNotFound, LibraryVersionMismatch
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any, Callable, Iterator, List, Tuple
 
 SONAME = "libckafka.so.0"
 VARIABLE = "CKAFKA_LIBRARY"

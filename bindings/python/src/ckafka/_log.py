@@ -2,25 +2,33 @@
 
 from __future__ import annotations
 
-from array import array
 from ctypes import byref, c_int, c_int32, c_int64, c_size_t, c_void_p
-from itertools import chain
 from time import monotonic
-from typing import TYPE_CHECKING, Any, Dict, Iterable, Iterator, List, Mapping, Optional, Sequence, Tuple, Union
 
 from . import _arguments
 from ._api import CONSTANTS
 from ._handle import FORKED, Handle
 from ._interrupt import check_signals
 from ._lib import lib
-from ._records import Column, Headers, Row, Rows, row, row_of
+from ._records import Column, Rows, row, row_of
+from .errors import Error
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from typing import Any, Dict, Iterable, Iterator, List, Mapping, Optional, Sequence, Tuple, Union
+
+    from typing_extensions import Buffer
+
     from ._arguments import Setting
     from ._batch import Record
     from ._env import Env, Watermarks
     from ._reader import Reader
+    from ._records import Headers, Row
     from ._sender import Sender
+
+    Part = Optional[Buffer]
+    Pair = Tuple[Part, Part]
+    Full = Union[Pair, Tuple[Part, Part, Optional[Headers]], Tuple[Part, Part, Optional[Headers], Any]]
 
 TIMED_OUT = CONSTANTS["CKAFKA_ERR__TIMED_OUT"]
 INTERRUPTED = CONSTANTS["CKAFKA_ERR__INTERRUPTED"]
@@ -33,10 +41,6 @@ _lengths: Dict[int, Any] = {}
 _ONE = c_size_t(1)
 _NOW = c_int64(_arguments.NOW)
 _results: List[Tuple[c_int64, Any]] = []
-
-Part = Optional[_arguments.Buffer]
-Pair = Tuple[Part, Part]
-Full = Union[Pair, Tuple[Part, Part, Optional[Headers]], Tuple[Part, Part, Optional[Headers], Any]]
 
 
 def _length(size: int) -> Any:
@@ -182,14 +186,14 @@ class Log(Handle):
         """
         items = _listed(records, "records")
         try:
-            keys = [key for key, _ in items]  # type: ignore[misc,union-attr]
-            values = Column([value for _, value in items])  # type: ignore[misc,union-attr]
+            keys = [key for key, _ in items]
+            values = Column([value for _, value in items])
             return self._append_columns(values, Column(keys), len(items), timestamp)
         except (TypeError, ValueError, OverflowError) as error:
-            if isinstance(error, _errors()) or not items:
+            if isinstance(error, Error) or not items:
                 raise
         if all(type(item) is bytes for item in items):
-            return self.append_values(items, timestamp)  # type: ignore[arg-type]
+            return self.append_values(items, timestamp)
         return self._append_rows([row_of(item, number, timestamp) for number, item in enumerate(items)])
 
     def append_values(self, values: Iterable[Part], timestamp: Any = None) -> int:
@@ -211,7 +215,7 @@ class Log(Handle):
         self._call(lib.ckafka_append_packed, *arguments, count, _arguments.timestamp(timestamp), byref(base))
         return base.value
 
-    def append_raw(self, batch: _arguments.Buffer) -> int:
+    def append_raw(self, batch: Buffer) -> int:
         """Appends one ready record batch, compressed or not, as `Batch.raw` has them; its checksum is verified.
 
         `InvalidBatch`, `UnsupportedMessageFormat`, `InvalidRecord`, and those of `append`.
@@ -403,12 +407,6 @@ class Log(Handle):
 
 def _listed(items: Iterable[Any], name: str) -> List[Any]:
     """All of an iterable, before anything is appended."""
-    if isinstance(items, (str, bytes, bytearray, memoryview, Mapping)) or not hasattr(items, "__iter__"):
+    if isinstance(items, (str, bytes, bytearray, memoryview, dict)) or not hasattr(items, "__iter__"):
         raise TypeError(f"{name} must be an iterable of records, not {_arguments.kind_of(items)}")
     return items if type(items) is list else list(items)
-
-
-def _errors() -> Any:
-    from .errors import Error
-
-    return Error

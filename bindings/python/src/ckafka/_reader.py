@@ -4,16 +4,19 @@ from __future__ import annotations
 
 from ctypes import byref, c_int, c_int64, c_void_p
 from time import monotonic
-from typing import TYPE_CHECKING, Any, Dict, Iterator, Optional, Union
 
 from . import _arguments
 from ._api import CONSTANTS
-from ._batch import Batch, Record
+from ._batch import Batch
 from ._handle import BAD_HANDLE, Handle
 from ._interrupt import check_signals
 from ._lib import lib
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from typing import Any, Dict, Iterator, Optional, Union
+
+    from ._batch import Record
     from ._log import Log
 
 TIMED_OUT = CONSTANTS["CKAFKA_ERR__TIMED_OUT"]

@@ -9,15 +9,18 @@ from __future__ import annotations
 from array import array
 from ctypes import byref, c_char_p, c_size_t, c_void_p, cast, create_string_buffer
 from struct import Struct
-from typing import Any, Iterable, List, Mapping, Optional, Sequence, Tuple, Union
 
 from . import _arguments
 from ._lib import lib
 from .errors import BufferTooSmall, check
 
-Headers = Union[Mapping[str, Optional[bytes]], Iterable[Tuple[str, Optional[bytes]]]]
-Row = Tuple[Optional[bytes], Optional[bytes], bytes, int]
-"""Value, key, header fields, timestamp."""
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any, Iterable, List, Mapping, Optional, Sequence, Tuple, Union
+
+    Headers = Union[Mapping[str, Optional[bytes]], Iterable[Tuple[str, Optional[bytes]]]]
+    Row = Tuple[Optional[bytes], Optional[bytes], bytes, int]
+    """Value, key, header fields, timestamp."""
 
 _ROW = Struct("@PNPNPNq")
 
@@ -28,7 +31,7 @@ def header_fields(headers: Optional[Headers], name: str = "headers") -> bytes:
         return b""
     if isinstance(headers, (str, bytes)):
         raise TypeError(f"{name} must be a dict or a list of (str, bytes or None), not {_arguments.kind_of(headers)}")
-    pairs = headers.items() if isinstance(headers, Mapping) else headers
+    pairs: Any = getattr(headers, "items", lambda: headers)()
     fields: List[bytes] = []
     try:
         for number, pair in enumerate(pairs):

@@ -5,7 +5,6 @@ from __future__ import annotations
 import select
 from ctypes import byref, c_int64, c_uint64, c_void_p
 from time import monotonic
-from typing import TYPE_CHECKING, Any, Optional, Tuple
 
 from . import _arguments
 from ._api import CONSTANTS
@@ -14,7 +13,10 @@ from ._interrupt import check_signals
 from ._lib import lib
 from .errors import Timeout
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from typing import Any, Optional, Tuple
+
     from ._log import Log
 
 AGAIN = CONSTANTS["CKAFKA_ERR__AGAIN"]
@@ -112,6 +114,7 @@ class Sender(Handle):
 def _descriptor(target: Any) -> int:
     if isinstance(target, bool) or not (isinstance(target, int) or hasattr(target, "fileno")):
         raise TypeError(f"target must be a socket, a file or a descriptor, not {_arguments.kind_of(target)}")
-    if hasattr(target, "flush"):
-        target.flush()  # what a file object holds back belongs before what is sent
-    return _arguments.whole(target if isinstance(target, int) else target.fileno(), "target", 0, _arguments.INT32_MAX)
+    if not isinstance(target, int):
+        getattr(target, "flush", int)()  # what a file object holds back belongs before what is sent
+        target = target.fileno()
+    return _arguments.whole(target, "target", 0, _arguments.INT32_MAX)

@@ -6,9 +6,11 @@ piece of memory that leaves the package holds it, and it lets go when nobody can
 
 from __future__ import annotations
 
-from typing import Any, Callable
-
 from ._lib import lib
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any, Callable
 
 
 class Pin(int):
@@ -25,8 +27,15 @@ class Pin(int):
         _release(self)
 
 
-def memory(pin: Pin, kind: Any, form: str, address: int, count: int) -> memoryview:
+def empty(form: Any) -> memoryview:
+    """No items of a struct form."""
+    return memoryview(b"").cast(form)
+
+
+def memory(pin: Pin, kind: Any, form: Any, address: int, count: int) -> memoryview:
     """`count` items of a ctypes kind, struct form `form`, that belong to a view: read-only, and keeps the view."""
+    if not count:
+        return empty(form)
     array = (kind * count).from_address(address)
     array._pin = pin
-    return memoryview(array).cast("B").cast(form).toreadonly() if count else memoryview(b"").cast(form)
+    return memoryview(array).cast("B").cast(form).toreadonly()

@@ -7,9 +7,11 @@ is that one, too. `code` is the C interface's number, `symbol` its name.
 from __future__ import annotations
 
 import errno
-from typing import Any, Dict, NoReturn, Optional, Type
-
 from ._api import CONSTANTS
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any, Dict, NoReturn, Optional, Type
 
 
 class LibraryNotFound(ImportError):
@@ -286,6 +288,3 @@ def _restored(kind: Type[Error], message: str, code: int, offset: Optional[int])
     error = kind(message)
     error.code, error.offset = code, offset
     return error
-
-
-__all__ = ["Error", "LibraryNotFound", "LibraryVersionMismatch", *sorted({kind.__name__ for kind in BY_CODE.values()})]

@@ -42,7 +42,7 @@ def data(value: Any, name: str) -> Optional[bytes]:
     if value is None or type(value) is bytes:
         return value
     if isinstance(value, str):
-        raise TypeError(f"{name} must be bytes or None, not str: encode it first, for example {name}.encode()")
+        raise TypeError(f"{name} must be bytes or None, not str: encode it first with .encode()")
     try:
         return memoryview(value).tobytes()
     except TypeError:

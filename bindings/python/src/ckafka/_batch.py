@@ -223,7 +223,13 @@ class Batch:
     @overload
     def keys(self, buffers: Literal[True]) -> Iterator[Optional[memoryview]]: ...  # noqa: F811
     def keys(self, buffers: bool = False) -> Iterator[Any]:  # noqa: F811
-        """Keys one after the other, as `values` does."""
+        """Keys one after the other, as `values` does.
+
+        >>> log.append_many([(b"k", b"v"), (None, b"w")])
+        0
+        >>> list(log.reader().fetch().keys())
+        [b'k', None]
+        """
         self._alive()
         return self._parts(self._columns.key_pos, self._columns.key_len, buffers)
 

@@ -37,8 +37,8 @@ def header_fields(headers: Optional[Headers], name: str = "headers") -> bytes:
         for number, pair in enumerate(pairs):
             if not isinstance(pair, (tuple, list)) or len(pair) != 2:
                 raise TypeError(f"{name}[{number}] must be a pair of a str and bytes or None, not {pair!r}")
-            label = f"value of {name}[{number}]"
-            fields.append(_header(_arguments.text(pair[0], f"name of {name}[{number}]"), _arguments.data(pair[1], label)))
+            which = f"{name}[{number}]"
+            fields.append(_header(_arguments.text(pair[0], f"{which} name"), _arguments.data(pair[1], f"{which} value")))
     except TypeError as error:
         if not hasattr(pairs, "__iter__"):
             kind = _arguments.kind_of(headers)

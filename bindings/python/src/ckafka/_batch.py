@@ -109,6 +109,9 @@ class Batch:
         self._released = True
         self._pin = None
 
+    def __reduce__(self) -> Any:
+        raise TypeError("a Batch cannot be pickled: pickle list(batch), or its bytes, `raw`, and decode() them there")
+
     def __repr__(self) -> str:
         return f"<ckafka.Batch of {self._count} records{', released' if self._released else ''}>"
 

@@ -17,6 +17,7 @@ EXAMPLES := $(MAKE) -C c-examples CKAFKA_INCLUDEDIR=$(CURDIR)/include
 .PHONY: all help lib demo test test-all bench lint header clean venv jars soak
 .PHONY: check-models check-races
 .PHONY: examples check-features check-examples check-hostile check-broker
+.PHONY: wheel check-python check-python-slow
 
 all: lib ## build libckafka.so and libckafka.a into build/ (the header is in include/)
 
@@ -43,9 +44,22 @@ test: venv ## every test of at most 12 minutes on 2 cores
 	$(CARGO) test $(TEST_FLAGS)
 	$(MAKE) demo
 	scripts/check-header $(BUILD)
+	$(MAKE) check-python
 	@scripts/preflight skipped
 
-test-all: test check-features check-examples check-abi check-broker check-models check-release check-hostile check-races check-dist ## test, and what takes longer: brokers, sanitizers, all features, sizes, races
+test-all: test check-features check-examples check-abi check-broker check-models check-python-slow check-release check-hostile check-races check-dist ## test, and what takes longer: brokers, sanitizers, all features, sizes, races
+
+wheel: lib venv ## dist/: the Python package, as a wheel with the library inside and as sources
+	PYTHON=$(VENV)/bin/python scripts/wheel $(BUILD) dist
+
+# The Python package against the built library.
+CHECK_PYTHON = CKAFKA_LIBRARY=$(BUILD)/libckafka.so $(VENV)/bin/python -B -m pytest -p no:cacheprovider \
+  -c bindings/python/pyproject.toml bindings/python/tests
+check-python: lib venv
+	$(CHECK_PYTHON)
+
+check-python-slow: lib venv
+	CKAFKA_SLOW=1 $(CHECK_PYTHON) -m slow
 
 # Every choice of codecs: what is left out must not be missed by the rest. None and all are built.
 check-features:
@@ -65,10 +79,11 @@ check-hostile:
 	CKAFKA_HOSTILE_STEP=1 $(CARGO) test $(TEST_FLAGS) --test hostile_memory
 	scripts/check-sanitized address 60
 
-# A real broker takes our directories over.
+# A real broker takes our directories over, what many writers left in them too, and is kept out while we are there.
 check-broker:
 	@scripts/preflight all
-	@if scripts/preflight has-jvm; then $(CARGO) test $(TEST_FLAGS) --test oracle_golden --test kafka_tools -- --ignored; fi
+	@if scripts/preflight has-jvm; then $(CARGO) test $(TEST_FLAGS) --test oracle_golden --test kafka_tools \
+	  --test kafka_beside --test kafka_writers -- --ignored; fi
 
 # The sharing rules in small, in every order of their steps, with and without each rule.
 check-models:

@@ -1,6 +1,9 @@
-//! An installation to a staging folder serves a C program through pkg-config and through CMake, shared and static, with
-//! each compiler; when it is uninstalled, nothing is left.
+//! An installation to a staging folder serves programs in C and C++ through pkg-config and through CMake, shared and
+//! static, with each compiler; when it is uninstalled, nothing is left.
 
+#[path = "cpp/driver.rs"]
+#[expect(dead_code, reason = "shared by the tests of C++; each uses a part")]
+mod cpp;
 #[path = "c/driver.rs"]
 #[expect(dead_code, reason = "shared by all tests of the C boundary; each uses a part")]
 mod driver;
@@ -100,6 +103,21 @@ fn programs_build_through_pkg_config() {
                 .args(stage.pkg_config(&["--cflags"]));
             packaging::succeeds(command.arg(source("program.c")).arg("-o").arg(&program).args(libraries));
             assert_eq!(Stage::is_shared(&program), *is_shared, "{compiler}, {way}");
+            stage.run(&program);
+        }
+    }
+}
+
+#[test]
+fn a_program_in_cpp_builds_through_pkg_config() {
+    let stage = Stage::new("install-cpp", "install");
+    for compiler in cpp::compilers() {
+        for standard in cpp::STANDARDS {
+            let program = stage.scratch.0.join(format!("{compiler}{standard}"));
+            let mut command = Command::new(compiler);
+            command.arg(standard).args(cpp::WARNINGS).args(stage.pkg_config(&["--cflags"]));
+            command.arg(source("program.cpp")).arg("-o").arg(&program).args(stage.pkg_config(&["--libs"]));
+            packaging::succeeds(&mut command);
             stage.run(&program);
         }
     }

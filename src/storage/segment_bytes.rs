@@ -237,7 +237,7 @@ impl SegmentBytes {
             return;
         }
         if let Some(control) = log.control() {
-            control.prefetch_tails();
+            control.prefetch_news();
         }
         if let Source::Map(mapping) = &self.source {
             mapping.prefetch(position as usize..position.saturating_add(BATCH_BYTES) as usize);

@@ -83,6 +83,17 @@ impl Records<'_> {
         Ok(self.visit(first_offset, |row| rows.push(row)).map(|()| rows))
     }
 
+    /// The one row of records that are one. `None` where there is another number of them, or anything is wrong with them.
+    #[inline]
+    pub(super) fn only_row(&self, first_offset: i64) -> Option<RecordRow> {
+        let (mut found, mut count) = (None, 0);
+        let visited = self.visit(first_offset, |row| {
+            found = Some(row);
+            count += 1;
+        });
+        found.filter(|_| visited.is_ok() && count == 1)
+    }
+
     /// The table by columns.
     pub(super) fn columns(&self, first_offset: i64, claimed: usize) -> Result<std::result::Result<Columns, Malformed>> {
         let mut columns = Columns::with_capacity(self.count_max(claimed))?;

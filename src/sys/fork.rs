@@ -16,6 +16,7 @@ use nix::sys::stat::Mode;
 
 use super::File;
 use super::errno::retry;
+use super::ground::{self, Ground};
 use crate::error::{Error, Result};
 
 const ENTRIES: usize = 4096;
@@ -99,6 +100,9 @@ impl Drop for Released {
 /// Runs in the child, in its only thread, before fork returns there.
 extern "C" fn in_child() {
     GENERATION.fetch_add(1, Relaxed);
+    if ground::is_taken_away(Ground::ReleaseInChild) {
+        return;
+    }
     let null = NULL_DEVICE.load(Acquire);
     for entry in DESCRIPTORS.iter().take(ENTRIES_USED.load(Acquire)) {
         let entry = entry.load(Acquire);

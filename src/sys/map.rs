@@ -83,7 +83,7 @@ pub(super) fn prefetch_line(address: *const u8) {
 
 /// The same for a line that will be stored to: no other processor has it then.
 #[inline]
-fn prefetch_line_to_store(address: *const u8) {
+pub(super) fn prefetch_line_to_store(address: *const u8) {
     #[cfg(target_arch = "x86_64")]
     // SAFETY: as for `prefetch_line`; processors that do not know the instruction take it for one that does nothing.
     unsafe {

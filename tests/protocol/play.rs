@@ -126,6 +126,25 @@ impl Hands {
                 while self.log().pretouch().map_err(text)? {}
                 Ok(String::new())
             }
+            ["close_log"] => {
+                (self.reader, self.log) = (None, None);
+                Ok(String::new())
+            }
+            ["close"] => {
+                (self.reader, self.log) = (None, None);
+                self.directory.take().expect("open").close().map(nothing).map_err(text)
+            }
+            ["touch" | "descriptors" | "poll_fd" | "fork" | "cancelled_append" | "second_copy", ..] => {
+                self.act_as_host(folder, words)
+            }
+            [question] => Ok(self.answer(question).to_string()),
+            other => panic!("{other:?} is nothing that a puppet can do"),
+        }
+    }
+
+    /// What the program around the library does.
+    fn act_as_host(&mut self, folder: &std::path::Path, words: &[&str]) -> Result<String, String> {
+        match words {
             ["touch", file] => {
                 let opened = std::fs::File::options().read(true).write(true).open(folder.join(file));
                 opened.map(|_| String::new()).map_err(|error| format!("{file}: {error}"))
@@ -138,16 +157,7 @@ impl Hands {
                 host::cancelled(move || drop(logs::append(&log, &[Owned::new(1, vec![b'c'; size])])))
             }
             ["second_copy"] => host::second_copy(folder, self.directory()),
-            ["close_log"] => {
-                (self.reader, self.log) = (None, None);
-                Ok(String::new())
-            }
-            ["close"] => {
-                (self.reader, self.log) = (None, None);
-                self.directory.take().expect("open").close().map(nothing).map_err(text)
-            }
-            [question] => Ok(self.answer(question).to_string()),
-            other => panic!("{other:?} is nothing that a puppet can do"),
+            other => panic!("{other:?} is nothing that a host does"),
         }
     }
 

@@ -189,6 +189,29 @@ fn who_opens_during_the_last_close_begins_a_session_of_its_own() {
     });
 }
 
+/// It waited for the gate of a lock file that was removed meanwhile: behind that one it would be alone with itself, and keep everybody else out.
+#[test]
+fn who_waited_behind_a_lock_file_that_is_gone_starts_over() {
+    needs(&[Rule::LockIsAtPath], |rules| {
+        let place = made("session-lock-path", &[]);
+        let mut last = writer(&place, rules);
+        last.arm(Point::CloseMarked, Action::Stop);
+        last.stops_at("close");
+        let mut waiting = Puppet::start(place.path(), rules);
+        waiting.tell("open");
+        let early = waiting.reply_within(Duration::from_millis(300));
+        ensure(early.is_err(), "it did not wait for the gate")?;
+        fs::remove_file(place.join(".lock")).expect("removed");
+        last.go_on();
+        // The closing one has lost its lock file, and says so or is through already.
+        let _ = last.reply();
+        waiting.reply().unwrap_or(Err("it died".to_owned()))?;
+        let mut third = Puppet::start(place.path(), rules);
+        third.ask("open")?;
+        third.ask(&format!("log {TOPIC} 0")).map(drop)
+    });
+}
+
 #[test]
 fn death_at_each_step_of_a_close_loses_nothing() {
     for point in [Point::CloseBegun, Point::CloseTrimmed, Point::CloseMarked] {

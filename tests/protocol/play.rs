@@ -21,7 +21,7 @@
 //! | `poll_fd`                         | asks the reader for its pollable descriptor                                              |                 |
 //! | `fork`                            | leaves a child behind that does nothing                                                  | its process id  |
 //! | `cancelled_append SIZE`           | an append by a thread that is cancelled meanwhile                                        |                 |
-//! | `second_copy`                     | joins the directory as another copy of the library in this process would; who is dead?   |                 |
+//! | `second_copy`                     | joins the directory as other copies of the library in this process would                 |                 |
 //! | `close_log`, `close`              |                                                                                          |                 |
 
 use std::io::{BufRead, Write};
@@ -156,7 +156,7 @@ impl Hands {
                 let (log, size) = (self.log().clone(), number::<usize>(size));
                 host::cancelled(move || drop(logs::append(&log, &[Owned::new(1, vec![b'c'; size])])))
             }
-            ["second_copy"] => host::second_copy(folder, self.directory()),
+            ["second_copy"] => host::second_copy(folder),
             other => panic!("{other:?} is nothing that a host does"),
         }
     }

@@ -50,10 +50,10 @@ test-all: test check-features check-examples check-abi check-broker check-models
 
 check-more: check-release check-hostile check-dist check-races ## what takes longer still: size, hostile callers, an offline archive, races
 
-# Each codec by itself, none and all: what is left out must not be missed by the rest.
+# Each codec and the C-Kafka interface by itself, none and all: what is left out must not be missed by the rest.
 check-features:
 	$(CARGO) test $(CARGO_FLAGS) --no-default-features --lib
-	for codec in $(CODECS); do $(CARGO) check $(CARGO_FLAGS) --no-default-features --features $$codec --lib || exit; done
+	for feature in $(CODECS) compat; do $(CARGO) check $(CARGO_FLAGS) --no-default-features --features $$feature --lib || exit; done
 	$(CARGO) check $(CARGO_FLAGS) --all-features --all-targets
 
 # The C programs under the compilers' own detectives, and under valgrind.

@@ -1,5 +1,6 @@
 //! The old server sends the whole file to every client, many at once, lives on whatever a client does, and can be started
 //! again at once.
+#![cfg(feature = "compat")]
 
 #[expect(dead_code, reason = "shared by the tests of the C-Kafka interface; each uses a part")]
 mod compat;

@@ -11,6 +11,7 @@
 #define CKAFKA_COMPAT_H
 
 #include <stddef.h>
+#include <stdint.h>
 #include <sys/types.h>
 
 #ifdef __cplusplus
@@ -154,6 +155,35 @@ void pool_free(MemoryPool *pool, void *block);
 
 /** Frees the pool and all its blocks. */
 void pool_destroy(MemoryPool *pool);
+
+/* Taking an old log over: a call of the new interface (ckafka.h), with its handles and error codes. */
+
+struct ckafka_log_t;
+
+/** ckafka_compat_import: damaged records are left out, and named in the report. */
+#define CKAFKA_COMPAT_IMPORT_SKIP_DAMAGED 1
+
+/**
+ * Appends the messages of a C-Kafka log to a partition, in order and each as a record with that value, and returns once
+ * they are durable. `log` is a handle of ckafka_log_open, `log_path` a .log file, which is only read. Any thread.
+ *
+ * The partition has to be empty, or to begin with what an earlier call took from the same log: that is compared, not
+ * appended again, so a call that was cut short is repeated, and one for a log that has grown appends what is new. Nobody
+ * else may append meanwhile.
+ *
+ * A record's time is that of its line in the .timeindex beside the file; where it has none, that of the record before it;
+ * where there is none before it either, that of the file's last change.
+ *
+ * What an append left torn (it has no line, and reaches into the next record or beyond the file's end) was never
+ * acknowledged and is passed over; the report says where. The time index tells where the next record starts. A damaged
+ * record is CKAFKA_ERR__CORRUPT, with its position in ckafka_errmsg, and those before it are taken over; with
+ * CKAFKA_COMPAT_IMPORT_SKIP_DAMAGED in `flags` it is passed over and reported. Memory is bounded by max.message.bytes,
+ * where the topic compresses by 64 MiB: a message that unpacks to more is CKAFKA_ERR_MESSAGE_TOO_LARGE, with its position.
+ *
+ * `count_out` gets how many records this call appended. `report_out` gets what was done as JSON, for ckafka_free; NULL:
+ * no report. Other errors: CKAFKA_ERR__INVALID_ARG (the partition holds something else), and those of ckafka_append_durable.
+ */
+int32_t ckafka_compat_import(struct ckafka_log_t *log, const char *log_path, uint32_t flags, int64_t *count_out, char **report_out);
 
 /* Client. */
 

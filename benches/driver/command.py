@@ -6,7 +6,7 @@ import pathlib
 import sys
 import time
 
-from . import delay, footprint, machine, report, throughput
+from . import delay, footprint, machine, old, report, throughput
 from .programs import Bench, ProgramError
 
 PROJECT = pathlib.Path(__file__).resolve().parents[2]
@@ -15,12 +15,14 @@ TOPICS = {
     "append": throughput.append,
     "durable": throughput.durable,
     "read": throughput.read,
+    "cpp": throughput.cpp,
     "random": throughput.random,
     "latency": delay.latency,
     "send": throughput.send,
     "worst": delay.worst,
     "open": footprint.clean_open,
     "memory": footprint.memory,
+    "compat": old.compat,
 }
 
 

@@ -5,9 +5,11 @@
 //!   `producer`, `consumer`, `compression`, `logger`, `memory`, `client`: the functions;
 //! - `types`: the structs that programs reach into; `public`: calls from one old module to another, which go through the
 //!   public symbol, because a program may have brought that module itself;
-//! - `guard`: no panic and no cancellation of a thread crosses; `shim`: the C half.
+//! - `guard`: no panic and no cancellation of a thread crosses; `shim`: the C half;
+//! - `import`: takes an old log over into a partition: the one call here of the new C API, whose handles and error codes
+//!   it uses.
 //!
-//! Nothing of the new C API is used here, and nothing of it calls anything here.
+//! Nothing else of the new C API is used here, and nothing of it calls anything here.
 
 mod append_log;
 mod broker;
@@ -15,6 +17,7 @@ mod client;
 mod compression;
 mod consumer;
 mod guard;
+pub mod import;
 mod log_files;
 mod log_lines;
 mod log_tail;

@@ -64,10 +64,10 @@ check-python: lib venv
 check-python-slow: lib venv
 	CKAFKA_SLOW=1 $(CHECK_PYTHON) -m slow
 
-# Each codec by itself, none and all: what is left out must not be missed by the rest.
+# Each codec and the C-Kafka interface by itself, none and all: what is left out must not be missed by the rest.
 check-features:
 	$(CARGO) test $(CARGO_FLAGS) --no-default-features --lib
-	for codec in $(CODECS); do $(CARGO) check $(CARGO_FLAGS) --no-default-features --features $$codec --lib || exit; done
+	for feature in $(CODECS) compat; do $(CARGO) check $(CARGO_FLAGS) --no-default-features --features $$feature --lib || exit; done
 	$(CARGO) check $(CARGO_FLAGS) --all-features --all-targets
 
 # The C programs under the compilers' own detectives, and under valgrind.
@@ -96,9 +96,9 @@ RACES = env RUSTC_BOOTSTRAP=1 RUSTFLAGS="-Zsanitizer=thread" CARGO_TARGET_DIR=$(
   $(CARGO) test $(CARGO_FLAGS) -Zbuild-std --target $(HOST)
 check-races:
 	rustup component add rust-src
-	$(RACES) --no-run --lib --test engine_threads --test read_wait --test read_live
+	$(RACES) --no-run --lib --test engine_threads --test read_wait --test read_live --test compat_races
 	timeout 300 $(RACES) --lib -- ffi::handle ffi::message two_threads
-	timeout 300 $(RACES) --test engine_threads --test read_wait --test read_live
+	timeout 300 $(RACES) --test engine_threads --test read_wait --test read_live --test compat_races
 
 # Sums the counts that each test of the kill harness ends with; the last line is the sum.
 SUM_SOAK := awk '{ print; fflush() } /^soak: / { for (n = 2; n < NF; n += 2) { sum[n] += $$n; word[n] = $$(n + 1) } fields = NF } \

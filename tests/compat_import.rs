@@ -155,6 +155,11 @@ fn what_the_original_wrote_is_a_log_by_kafkas_rules() {
 }
 
 #[test]
+fn what_is_refused_changes_nothing_and_what_was_taken_over_is_durable() {
+    driver::passes("import");
+}
+
+#[test]
 fn an_import_goes_on_where_an_earlier_one_stopped_and_refuses_another_log() {
     let world = World::new("resume");
     let whole: Vec<u8> = fs::read(golden("mixed", LOG)).expect("golden");

@@ -28,7 +28,7 @@ TOPICS = {
 def parse(arguments):
     parser = argparse.ArgumentParser(prog="benches/run", description=__doc__)
     parser.add_argument("topics", nargs="*", metavar="TOPIC", help=f"only these: {', '.join(TOPICS)}")
-    parser.add_argument("--quick", action="store_true", help="about two minutes in place of eight: smaller, same floors")
+    parser.add_argument("--quick", action="store_true", help="about three minutes in place of ten: smaller, same floors")
     parser.add_argument("--runs", type=int, default=5, help="interleaved runs of each pair (5)")
     parser.add_argument("--record", action="store_true", help="write the figures to docs/bench/README.md")
     options = parser.parse_args(arguments)

@@ -4,8 +4,8 @@ import json
 
 COMMANDS = """
 ```
-make bench                            # everything, about eight minutes
-benches/run --quick                   # about two minutes, the same floors
+make bench                            # everything, about ten minutes
+benches/run --quick                   # about three minutes, the same floors
 benches/run append latency            # some topics
 benches/run --record                  # writes this page
 CKAFKA_BENCH_DIR=/mnt benches/run     # on another file system

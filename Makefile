@@ -81,9 +81,9 @@ RACES = env RUSTC_BOOTSTRAP=1 RUSTFLAGS="-Zsanitizer=thread" CARGO_TARGET_DIR=$(
   $(CARGO) test $(CARGO_FLAGS) -Zbuild-std --target $(HOST)
 check-races:
 	rustup component add rust-src
-	$(RACES) --no-run --lib --test engine_threads --test read_wait --test read_live
+	$(RACES) --no-run --lib --test engine_threads --test read_wait --test read_live --test compat_races
 	timeout 300 $(RACES) --lib -- ffi::handle ffi::message two_threads
-	timeout 300 $(RACES) --test engine_threads --test read_wait --test read_live
+	timeout 300 $(RACES) --test engine_threads --test read_wait --test read_live --test compat_races
 
 # Sums the counts that each test of the kill harness ends with; the last line is the sum.
 SUM_SOAK := awk '{ print; fflush() } /^soak: / { for (n = 2; n < NF; n += 2) { sum[n] += $$n; word[n] = $$(n + 1) } fields = NF } \

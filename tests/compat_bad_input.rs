@@ -106,7 +106,8 @@ fn a_deflate_bomb_is_bounded_and_told() {
     let program = compat::build("read", &scratch);
     let mut log = record("first");
     // More zeroes than the limit, in less than a thousandth.
-    let mut encoder = flate2::read::ZlibEncoder::new(std::io::repeat(0).take(300 << 20), flate2::Compression::default());
+    let mut encoder =
+        flate2::read::ZlibEncoder::new(std::io::repeat(0).take(300 << 20), flate2::Compression::default());
     let mut bomb = Vec::new();
     encoder.read_to_end(&mut bomb).expect("memory takes it");
     log.extend((bomb.len() as u32).to_le_bytes());

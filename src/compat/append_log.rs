@@ -92,9 +92,11 @@ unsafe fn compress(message: &[u8], pool: *mut MemoryPool, record: &mut Vec<u8>) 
     record.clear();
     record.try_reserve(LENGTH_SIZE as usize + bound).map_err(|_| format!("out of memory for {bound} bytes"))?;
     record.resize(LENGTH_SIZE as usize, 0);
-    // SAFETY: this function's contract. A pool of the program's own has functions of its own.
-    let block =
-        if pool.is_null() { std::ptr::null_mut::<c_void>() } else { unsafe { public::pool_alloc(pool.cast()) } };
+    let mut block = std::ptr::null_mut::<c_void>();
+    if !pool.is_null() {
+        // SAFETY: this function's contract. A pool of the program's own has functions of its own.
+        block = unsafe { public::pool_alloc(pool.cast()) };
+    }
     // How large the blocks of a pool are that the library did not make, nobody can tell.
     let fits = !block.is_null() && memory::block_size(pool).is_some_and(|size| size >= bound);
     let dest: *mut u8 = if fits { block.cast() } else { record.spare_capacity_mut().as_mut_ptr().cast() };

@@ -1,5 +1,6 @@
 //! What no caller should pass and no disk should hold: the old function's way of failing, never a crash, never an earlier
 //! record lost.
+#![cfg(feature = "compat")]
 
 #[expect(dead_code, reason = "shared by the tests of the C-Kafka interface; each uses a part")]
 mod compat;

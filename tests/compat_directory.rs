@@ -1,5 +1,6 @@
 //! With `CKAFKA_COMPAT_DIR` a relinked program appends into a data directory: to the topic that its partition is of, at
 //! offsets that go on from run to run, closed when the program ends, so that it opens clean.
+#![cfg(feature = "compat")]
 
 #[allow(dead_code, reason = "shared by many tests, each of which uses a part")]
 mod common;

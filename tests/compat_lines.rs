@@ -1,5 +1,6 @@
 //! Each line of the C-Kafka functions: its text, its stream, its colour. And what the functions leave in the structs that
 //! programs look into, which the test program checks itself.
+#![cfg(feature = "compat")]
 
 #[expect(dead_code, reason = "shared by the tests of the C-Kafka interface; each uses a part")]
 mod compat;

@@ -1,5 +1,6 @@
 //! Producers, consumers, who adds and who looks up topics, appenders and users of a pool meet no data race among the
 //! library's own functions. `make check-races` runs this under ThreadSanitizer, which ends the part that it finds one in.
+#![cfg(feature = "compat")]
 #![expect(unsafe_code, reason = "calls what C programs call")]
 
 #[allow(dead_code, reason = "shared by many tests, each of which uses a part")]

@@ -1,5 +1,6 @@
 //! The old server sends the whole file to every client, many at once, lives on whatever a client does, and can be started
 //! again at once.
+#![cfg(feature = "compat")]
 
 #[expect(dead_code, reason = "shared by the tests of the C-Kafka interface; each uses a part")]
 mod compat;
@@ -158,6 +159,29 @@ fn a_file_of_more_than_two_gibibytes_arrives_whole() {
     assert_eq!(sum, expected);
     server.says("Client connected, sending the file large");
     server.says(&format!("Sent {SIZE} bytes from large using zero-copy"));
+}
+
+/// A client that takes as fast as it can is not served to its end before others are let in.
+#[test]
+fn a_caller_does_not_wait_for_the_end_of_a_large_file() {
+    let scratch = Scratch::new("compat-serve-greedy");
+    let large = File::create(scratch.0.join("data")).expect("a file");
+    large.set_len(1 << 40).expect("a sparse file");
+    let server = Server::start(&scratch, "data", 0);
+    let mut greedy = server.connect();
+    let first = std::thread::spawn(move || {
+        let mut buffer = vec![0; 1 << 20];
+        // Until the server has gone: the file would take minutes.
+        while matches!(greedy.read(&mut buffer), Ok(1..)) {}
+    });
+    server.says("Client connected, sending the file data");
+    fs::rename(scratch.0.join("data"), scratch.0.join("large")).expect("is moved");
+    fs::write(scratch.0.join("data"), "small").expect("a file");
+    for _ in 0..3 {
+        server.serves("data", b"small");
+    }
+    drop(server);
+    first.join().expect("ends with the server");
 }
 
 #[test]

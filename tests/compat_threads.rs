@@ -1,5 +1,6 @@
 //! The bodies of threads pin themselves, go on until they are cancelled, and can be joined at once; a consumer wakes when
 //! a message comes, and prints one a second at most.
+#![cfg(feature = "compat")]
 
 #[expect(dead_code, reason = "shared by the tests of the C-Kafka interface; each uses a part")]
 mod compat;

@@ -15,6 +15,7 @@ TOPICS = {
     "append": throughput.append,
     "durable": throughput.durable,
     "read": throughput.read,
+    "cpp": throughput.cpp,
     "random": throughput.random,
     "latency": delay.latency,
     "send": throughput.send,

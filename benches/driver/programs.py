@@ -10,7 +10,9 @@ import subprocess
 
 FLAGS = "-O3 -march=native -std=gnu11 -D_GNU_SOURCE -Wall -Wextra -Werror -pthread".split()
 PROGRAMS = "append durable read latency send worst open memory quiet compat compat_serve".split()
-SHARED = "common dataset".split()
+CPP_FLAGS = "-O3 -march=native -std=c++20 -D_GNU_SOURCE -Wall -Wextra -Werror -pthread".split()
+CPP_PROGRAMS = ["read_cpp"]
+SHARED = "common dataset loops".split()
 TIMEOUT_S = 300
 
 
@@ -43,6 +45,20 @@ class Bench:
         for name in PROGRAMS:
             source = str(self.project / "benches" / f"{name}.c")
             self._call([compiler, *FLAGS, *include, source, *sources, "-o", str(objects / name), *link])
+
+    def build_cpp(self):
+        """Compiles the programs in C++, which need a compiler that the others do without."""
+        include = ["-I", str(self.project / "include"), "-I", str(self.project / "benches")]
+        library, folder = self.project / "build", self.target / "bin"
+        shared = [str(folder / f"{name}.o") for name in SHARED]
+        for name, made in zip(SHARED, shared):
+            source = str(self.project / "benches" / f"{name}.c")
+            self._call([os.environ.get("CC", "cc"), *FLAGS, *include, "-c", source, "-o", made])
+        link = ["-L", str(library), "-lckafka", f"-Wl,-rpath,{library}"]
+        for name in CPP_PROGRAMS:
+            source = str(self.project / "benches" / f"{name}.cpp")
+            command = [os.environ.get("CXX", "c++"), *CPP_FLAGS, *include, source, *shared]
+            self._call([*command, "-o", str(folder / name), *link])
 
     @contextlib.contextmanager
     def folder(self):

@@ -7,11 +7,12 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use super::shim;
 use crate::error::Error;
-use crate::sys::cancel;
+use crate::sys::cancel::NoCancellation;
 
 /// Runs an entry point to its end; `fallback` where it panics, which is said on standard error.
 pub(super) fn entry<T>(function: &'static str, fallback: T, call: impl FnOnce() -> T) -> T {
-    cancel::held_back(|| match catch_unwind(AssertUnwindSafe(call)) {
+    let _whole = NoCancellation::begin();
+    match catch_unwind(AssertUnwindSafe(call)) {
         Ok(result) => result,
         Err(payload) => {
             // A payload whose own destructor panics must not get through either.
@@ -20,7 +21,7 @@ pub(super) fn entry<T>(function: &'static str, fallback: T, call: impl FnOnce() 
             std::mem::forget(payload);
             fallback
         }
-    })
+    }
 }
 
 fn reason_of(payload: &Box<dyn Any + Send>) -> &str {

@@ -20,6 +20,8 @@ use crate::sys::{File, by_path, host};
 
 /// What a client gets in one turn while others wait.
 const TURN_BYTES: u64 = 1 << 20;
+/// The same for one that is alone: new callers still come in.
+const ALONE_BYTES: u64 = 16 << 20;
 /// Clients that are taken in one turn.
 const ACCEPTS_MAX: usize = 64;
 /// How long to wait before clients are taken again, where descriptors ran out.
@@ -239,8 +241,7 @@ impl Server {
     }
 
     fn serve(&mut self, key: u64) {
-        // One that is alone need not leave room for others.
-        let share = if self.clients.len() == 1 { u64::MAX } else { TURN_BYTES };
+        let share = if self.clients.len() == 1 { ALONE_BYTES } else { TURN_BYTES };
         let Some(client) = self.clients.get_mut(&key) else { return };
         let progress = client.send(share);
         match progress {

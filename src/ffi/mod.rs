@@ -21,6 +21,7 @@ mod handle;
 pub mod headers;
 pub mod library;
 pub mod log;
+mod memory;
 mod message;
 mod object;
 pub mod packed;

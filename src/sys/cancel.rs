@@ -1,55 +1,60 @@
-//! Cancellation of threads (`pthread_cancel`): kept away from calls that must run to their end.
+//! Keeps `pthread_cancel` from ending a thread in the middle of what it does.
 //!
-//! The C library unwinds a cancelled thread from within the system call that it waits in. Rust code with values to drop
-//! must not be unwound so: whoever has a frame of such code on the stack holds cancellation back until it has returned.
+//! A cancelled thread unwinds from the next system call that is a cancellation point: with a word in its hands, which nobody would free, or through Rust
+//! frames that catch panics, which ends the process. So it stays uncancelled inside every call of the library, and ends behind it.
 
-use std::ptr;
+use std::cell::Cell;
+use std::marker::PhantomData;
 
 use libc::c_int;
 
-const DISABLE: c_int = 1;
+use super::ground::{self, Ground};
 
+/// Keeps the thread from being cancelled as long as any such value lives.
+///
+/// Counted by thread, since guards need not be dropped in the reverse order of their making. `!Send`: the state is the
+/// thread's.
+#[derive(Debug)]
+pub struct NoCancellation {
+    _of_this_thread: PhantomData<*mut ()>,
+}
+
+thread_local! {
+    /// How many values live in this thread, and the state to restore after the last.
+    static CANCELLATION: Cell<(u32, c_int)> = const { Cell::new((0, 0)) };
+}
+
+// The libc crate lacks it for glibc; both glibc and musl have it.
 unsafe extern "C" {
-    fn pthread_setcancelstate(state: c_int, before: *mut c_int) -> c_int;
+    pub(super) fn pthread_setcancelstate(state: c_int, previous: *mut c_int) -> c_int;
 }
 
-/// Runs a call that a pthread_cancel of this thread cannot interrupt; it takes effect at the next cancellation point
-/// after the call.
-pub fn held_back<T>(call: impl FnOnce() -> T) -> T {
-    struct Restore(c_int);
-    impl Drop for Restore {
-        fn drop(&mut self) {
-            // SAFETY: the state is one that the C library gave.
-            unsafe { pthread_setcancelstate(self.0, ptr::null_mut()) };
+pub(super) const PTHREAD_CANCEL_DISABLE: c_int = 1;
+
+impl NoCancellation {
+    /// From here on.
+    #[inline]
+    #[must_use]
+    pub fn begin() -> Self {
+        let (count, mut before) = CANCELLATION.get();
+        if count == 0 && !ground::is_taken_away(Ground::NoCancellation) {
+            // SAFETY: a defined state and a valid place for the one before; the call does nothing else.
+            unsafe { pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &raw mut before) };
         }
+        CANCELLATION.set((count + 1, before));
+        Self { _of_this_thread: PhantomData }
     }
-    let mut before = 0;
-    // SAFETY: a state of the C library's, and a place for the one before.
-    unsafe { pthread_setcancelstate(DISABLE, &raw mut before) };
-    let _restore = Restore(before);
-    call()
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    unsafe extern "C" {
-        fn pthread_cancel(thread: libc::pthread_t) -> c_int;
-    }
-
-    #[test]
-    fn a_cancelled_thread_finishes_what_it_is_in() {
-        // SAFETY: cancels this very thread, which has cancellation held back until its last line has undone it.
-        held_back(|| unsafe {
-            assert_eq!(pthread_cancel(libc::pthread_self()), 0);
-        });
-        // The request stays with the thread; held back again it may use cancellation points.
-        held_back(|| {
-            held_back(|| std::thread::sleep(std::time::Duration::from_millis(1)));
-            std::thread::sleep(std::time::Duration::from_millis(1));
-            // SAFETY: the thread of this test ends without a cancellation point that could take the request.
-            unsafe { pthread_setcancelstate(DISABLE, ptr::null_mut()) };
-        });
+impl Drop for NoCancellation {
+    #[inline]
+    fn drop(&mut self) {
+        let (count, before) = CANCELLATION.get();
+        CANCELLATION.set((count - 1, before));
+        if count == 1 && !ground::is_taken_away(Ground::NoCancellation) {
+            let mut ignored: c_int = 0;
+            // SAFETY: `before` is what the same function reported when this thread's first value was made.
+            unsafe { pthread_setcancelstate(before, &raw mut ignored) };
+        }
     }
 }

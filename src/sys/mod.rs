@@ -1,13 +1,13 @@
-//! Every system call and mapping, behind safe types. Knows no Kafka noun.
+//! Every system call, mapping and instruction of a special processor, behind safe types. Knows no Kafka noun.
 
 pub mod affinity;
 #[cfg(feature = "compat")]
 pub mod by_path;
 #[cfg(feature = "compat")]
 pub mod c_heap;
-#[cfg(feature = "compat")]
 pub mod cancel;
 pub mod clock;
+pub mod crc32c;
 mod descriptor;
 mod dir;
 mod errno;
@@ -15,6 +15,7 @@ mod file;
 pub mod filesystem;
 pub mod fork;
 pub mod futex;
+pub mod ground;
 #[cfg(feature = "break-rules")]
 pub mod halt;
 #[cfg(feature = "compat")]

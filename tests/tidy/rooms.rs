@@ -98,6 +98,10 @@ fn check_arrow(source: &Source, room: &str, target: &str, number: usize, report:
     if name == room || allowed(room).contains(&name) {
         return;
     }
+    // Checksums are a matter of pure bytes, and the instructions for them one of the processor.
+    if room == "record" && name == "sys" && item == "crc32c" {
+        return;
+    }
     // The error type carries what record found wrong with a batch: the one arrow out of the leaf.
     if room == "error" && name == "record" && item == "BatchError" {
         return;

@@ -12,6 +12,7 @@ from .programs import Bench, ProgramError
 PROJECT = pathlib.Path(__file__).resolve().parents[2]
 TOPICS = {
     "quiet": footprint.quiet,
+    "boundary": delay.boundary,
     "append": throughput.append,
     "durable": throughput.durable,
     "read": throughput.read,
@@ -39,6 +40,8 @@ def parse(arguments):
     unknown = [topic for topic in options.topics if topic not in TOPICS]
     if unknown:
         parser.error(f"no topic {unknown[0]}; there are {', '.join(TOPICS)}")
+    if options.record and options.topics:
+        parser.error("--record writes a page of all topics")
     return options
 
 

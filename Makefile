@@ -110,7 +110,7 @@ soak: ## kill processes at random for MINUTES=10, then between any two instructi
 	  CKAFKA_STEP_ALL=1 CKAFKA_STEP_SECONDS=$$(($(MINUTES) * 10)) $(CARGO) test $(TEST_FLAGS) --test kill_steps -- --nocapture; \
 	} 2>&1 | $(SUM_SOAK)
 
-bench: lib ## each benchmark beside its reference loop; fails below a floor
+bench: lib venv ## each benchmark beside its reference loop; fails below a floor
 	benches/run
 
 lint: venv ## formatting, clippy, docs, the tidy rules, the header, shell and Python

@@ -18,35 +18,28 @@ PROJECT = pathlib.Path(__file__).resolve().parents[1]
 VALUE = bytes(range(97, 122)) * 4
 BATCH = 1000
 KEY = struct.Struct(">Q").pack
-TURNS = 5
-"""Each fifth of the work is measured alone, and the quickest counts."""
+PASSES = 3
+"""How often a log is read."""
 
 
 def touch(mib):
     """Has the host give its memory before the clock starts."""
+    if not mib:
+        return
     with mmap.mmap(-1, mib << 20) as memory:
         for position in range(0, mib << 20, 4096):
             memory[position] = 1
 
 
-def measure(pieces, work):
-    """Nanoseconds a record of the quickest piece; `work` does a piece and says how many records that was.
+def measure(work, *arguments):
+    """Nanoseconds a record; `work` says how many records it did.
 
     Of processor time, the kernel's for this process with it: one thread works and never sleeps, and who else has work on
     the machine is not to be measured.
     """
-    best = float("inf")
-    for piece in pieces:
-        begun = time.process_time_ns()
-        count = work(piece)
-        best = min(best, (time.process_time_ns() - begun) / count)
-    return best
-
-
-def turns(items):
-    """The items in as many pieces as there are turns."""
-    size = len(items) // TURNS
-    return [items[at : at + size] for at in range(0, size * TURNS, size)]
+    begun = time.process_time_ns()
+    count = work(*arguments)
+    return (time.process_time_ns() - begun) / count
 
 
 def batches(records):
@@ -72,7 +65,7 @@ class Ckafka:
                 self.log.append_many(batch)
             return BATCH * len(piece)
 
-        return measure(turns(batches(records)), work)
+        return measure(work, batches(records))
 
     def values(self, records):
         """1,000 values a call."""
@@ -83,7 +76,7 @@ class Ckafka:
                 self.log.append_values(batch)
             return BATCH * len(piece)
 
-        return measure(turns([values] * (records // BATCH)), work)
+        return measure(work, [values] * (records // BATCH))
 
     def single(self, records):
         """One record a call."""
@@ -93,7 +86,7 @@ class Ckafka:
                 append(value)
             return len(piece)
 
-        return measure(turns([VALUE] * records), work)
+        return measure(work, [VALUE] * records)
 
     def read(self, walk):
         """The whole log, each batch walked over in its own way."""
@@ -105,7 +98,7 @@ class Ckafka:
                     walk(batch)
             return count
 
-        return measure(range(TURNS), work)
+        return sum(measure(work, turn) for turn in range(PASSES)) / PASSES
 
     def as_bytes(self, _):
         """Values as bytes."""
@@ -169,7 +162,7 @@ class Lmdb:
                     transaction.cursor().putmulti(batch, append=True)
             return BATCH * len(piece)
 
-        return measure(turns(batches(records)), work)
+        return measure(work, batches(records))
 
     def single(self, records):
         """A transaction a record."""
@@ -180,7 +173,7 @@ class Lmdb:
                     transaction.put(key, VALUE, append=True)
             return len(piece)
 
-        return measure(turns([KEY(number) for number in range(records)]), work)
+        return measure(work, [KEY(number) for number in range(records)])
 
     def read(self, buffers):
         """All keys and values."""
@@ -192,7 +185,7 @@ class Lmdb:
                 count = transaction.stat()["entries"]
             return count
 
-        return measure(range(TURNS), work)
+        return sum(measure(work, turn) for turn in range(PASSES)) / PASSES
 
     def as_bytes(self, _):
         """As bytes."""
@@ -221,7 +214,7 @@ class Sqlite:
                 self.connection.execute("commit")
             return BATCH * len(piece)
 
-        return measure(turns(batches(records)), work)
+        return measure(work, batches(records))
 
     def single(self, records):
         """An insert a record."""
@@ -230,7 +223,7 @@ class Sqlite:
                 self.connection.execute("insert into log values (?, ?)", (key, VALUE))
             return len(piece)
 
-        return measure(turns([KEY(number) for number in range(records)]), work)
+        return measure(work, [KEY(number) for number in range(records)])
 
     def as_bytes(self, _):
         """All rows."""
@@ -240,7 +233,7 @@ class Sqlite:
                 count += 1
             return count
 
-        return measure(range(TURNS), work)
+        return sum(measure(work, turn) for turn in range(PASSES)) / PASSES
 
 
 LIBRARIES = {"ckafka": Ckafka, "lmdb": Lmdb, "sqlite": Sqlite}

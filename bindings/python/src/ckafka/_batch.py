@@ -185,26 +185,21 @@ class Batch:
 
     # Walking over records
 
-    def _parts(self, positions: int, lengths: int, buffers: bool) -> Iterator[Any]:
+    def _parts(self, starts: memoryview, sizes: memoryview, buffers: bool) -> Iterator[Any]:
         """Keys or values one after the other, or None."""
         count = self._count
-        if not count or self._alive() is None:
-            return iter(())
-        raw_lengths = string_at(lengths, 4 * count)
-        first = raw_lengths[:4]
-        is_even = raw_lengths == first * count
+        raw_sizes = sizes.tobytes()
+        first = raw_sizes[:4]
+        is_even = raw_sizes == first * count
         if is_even and first == NULL:
             return repeat(None, count)
         source: Any = self.data if buffers else self._copy()
-        starts = unpack(f"{count}Q", string_at(positions, 8 * count))
         if type(source) is not bytes and not buffers:
-            sizes = unpack(f"{count}i", raw_lengths)
             return (bytes(source[at : at + size]) if size >= 0 else None for at, size in zip(starts, sizes))
         if is_even:
-            size = unpack("i", first)[0]
+            size = sizes[0] if count else 0
             return (source[at : at + size] for at in starts)
-        sizes = unpack(f"{count}i", raw_lengths)
-        if NULL in raw_lengths:
+        if NULL in raw_sizes:
             return (source[at : at + size] if size >= 0 else None for at, size in zip(starts, sizes))
         return (source[at : at + size] for at, size in zip(starts, sizes))
 
@@ -215,14 +210,6 @@ class Batch:
         if self._copied is None:
             self._copied = string_at(self._base, self._size)
         return self._copied
-
-    def _numbers(self, address: int) -> Iterable[int]:
-        """A column of int64. Timestamps of a batch are often all the same, offsets mostly without a gap."""
-        count = self._count
-        raw = string_at(address, 8 * count)
-        if raw == raw[:8] * count:
-            return repeat(unpack("q", raw[:8])[0], count)
-        return unpack(f"{count}q", raw)
 
     @overload
     def values(self, buffers: Literal[False] = False) -> Iterator[Optional[bytes]]: ...
@@ -236,8 +223,7 @@ class Batch:
         >>> [bytes(view) for view in log.reader().fetch().values(buffers=True)]
         [b'a', b'b']
         """
-        self._alive()
-        return self._parts(self._columns.val_pos, self._columns.val_len, buffers)
+        return self._parts(self.value_positions, self.value_lengths, buffers)
 
     @overload
     def keys(self, buffers: Literal[False] = False) -> Iterator[Optional[bytes]]: ...
@@ -251,8 +237,7 @@ class Batch:
         >>> list(log.reader().fetch().keys())
         [b'k', None]
         """
-        self._alive()
-        return self._parts(self._columns.key_pos, self._columns.key_len, buffers)
+        return self._parts(self.key_positions, self.key_lengths, buffers)
 
     @overload
     def iter(self, buffers: Literal[False] = False) -> Iterator[Item]: ...
@@ -271,13 +256,7 @@ class Batch:
         return zip(*self._four(buffers))
 
     def _four(self, buffers: bool) -> Tuple[Iterable[int], Iterable[int], Iterator[Any], Iterator[Any]]:
-        table = self._columns
-        return (
-            self._numbers(table.offsets),
-            self._numbers(table.timestamps),
-            self._parts(table.key_pos, table.key_len, buffers),
-            self._parts(table.val_pos, table.val_len, buffers),
-        )
+        return self.offsets, self.timestamps, self.keys(buffers), self.values(buffers)  # type: ignore[call-overload]
 
     def __iter__(self) -> Iterator[Record]:
         if not self._count or self._alive() is None:

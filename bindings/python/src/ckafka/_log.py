@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 from ctypes import byref, c_int, c_int32, c_int64, c_size_t, c_void_p
-from time import monotonic
 
 from . import _arguments
 from ._api import CONSTANTS
 from ._handle import FORKED, Handle
-from ._interrupt import check_signals
+from ._interrupt import Deadline, check_signals
 from ._lib import lib
 from ._records import Column, Rows, row, row_of
-from .errors import Error
+from .errors import Error, error_of
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -259,18 +258,15 @@ class Log(Handle):
         return self._append_durable([row_of(item, number, timestamp) for number, item in enumerate(items)], timeout)
 
     def _append_durable(self, rows: Sequence[Row], timeout: Optional[float]) -> int:
-        milliseconds = _arguments.milliseconds(timeout)
-        deadline = None if timeout is None else monotonic() + timeout
+        deadline = Deadline(timeout)
         packed, base = Rows(rows), c_int64(-1)
-        arguments = (packed.address, packed.count, milliseconds, byref(base))
+        arguments = (packed.address, packed.count, deadline.piece_ms(), byref(base))
         code = lib.ckafka_append_durable(self._pointer, *arguments)
         if code and self._revive_after(code):
             code = lib.ckafka_append_durable(self._pointer, *arguments)
-        if code == INTERRUPTED:
+        if code in (INTERRUPTED, TIMED_OUT) and base.value >= 0:
             check_signals()
-            self.wait_durable(base.value, None if deadline is None else max(0.0, deadline - monotonic()))
-        elif code == TIMED_OUT:
-            self._raise(code, base.value if base.value >= 0 else None)
+            self._wait_durable(base.value, deadline)
         elif code:
             self._raise(code)
         return base.value
@@ -282,20 +278,19 @@ class Log(Handle):
 
         >>> log.wait_durable(log.append(b"v"), timeout=10)
         """
-        number = _arguments.whole(offset, "offset", 0, _arguments.INT64_MAX)
-        milliseconds = _arguments.milliseconds(timeout)
-        deadline = None if timeout is None else monotonic() + timeout
+        self._wait_durable(_arguments.whole(offset, "offset", 0, _arguments.INT64_MAX), Deadline(timeout))
+
+    def _wait_durable(self, offset: int, deadline: Deadline) -> None:
         while True:
-            code = lib.ckafka_wait_durable(self._pointer, number, milliseconds)
+            code = lib.ckafka_wait_durable(self._pointer, offset, deadline.piece_ms())
             if not code:
                 return
             if code == INTERRUPTED:
                 check_signals()
-                if deadline is not None:
-                    milliseconds = _arguments.milliseconds(max(0.0, deadline - monotonic()))
-            elif code == TIMED_OUT:
-                self._raise(code, number)
-            elif not self._revive_after(code):
+            elif code == TIMED_OUT and deadline.is_over():
+                text = f"offset {offset} of {self.topic}-{self._partition} was not on disk within {deadline.seconds} s"
+                raise error_of(code, text, offset)
+            elif code != TIMED_OUT and not self._revive_after(code):
                 self._raise(code)
 
     def request_sync(self) -> None:

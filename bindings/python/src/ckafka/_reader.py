@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from ctypes import byref, c_int, c_int64, c_void_p
-from time import monotonic
 
 from . import _arguments
 from ._api import CONSTANTS
 from ._batch import Batch
 from ._handle import BAD_HANDLE, Handle
-from ._interrupt import check_signals
+from ._interrupt import Deadline, check_signals
 from ._lib import lib
 
 TYPE_CHECKING = False
@@ -79,21 +78,18 @@ class Reader(Handle):
         [b'a', b'b']
         """
         limit = _arguments.whole(max_bytes, "max_bytes", 1, _arguments.INT64_MAX)
-        milliseconds = _arguments.milliseconds(timeout)
-        deadline = None if timeout is None else monotonic() + timeout
+        deadline = Deadline(timeout)
         view = c_void_p()
         while True:
-            code = lib.ckafka_reader_fetch(self._pointer, limit, milliseconds, byref(view))
+            code = lib.ckafka_reader_fetch(self._pointer, limit, deadline.piece_ms(), byref(view))
             if not code:
                 batch = Batch(view.value)
                 if batch._count:
                     return batch
-            elif code == TIMED_OUT:
-                return Batch(None)
-            else:
+            elif code != TIMED_OUT:
                 self._interrupted(code)
-            if deadline is not None:
-                milliseconds = _arguments.milliseconds(max(0.0, deadline - monotonic()))
+            if deadline.is_over():
+                return Batch(None)
 
     def _interrupted(self, code: int) -> None:
         """Raises, unless it was only a signal that nobody minds."""

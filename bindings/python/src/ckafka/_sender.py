@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import select
 from ctypes import byref, c_int64, c_uint64, c_void_p
-from time import monotonic
 
 from . import _arguments
 from ._api import CONSTANTS
 from ._handle import Handle
-from ._interrupt import check_signals
+from ._interrupt import Deadline, check_signals
 from ._lib import lib
 from .errors import Timeout
 
@@ -82,8 +81,7 @@ class Sender(Handle):
     def send_all(self, target: Any, max_bytes: int = 1 << 62, timeout: Optional[float] = None) -> int:
         """Sends whole batches, waiting while the target takes nothing; `Log.send` says the rest."""
         descriptor, left = _descriptor(target), _arguments.whole(max_bytes, "max_bytes", 1, _arguments.INT64_MAX)
-        _arguments.milliseconds(timeout)
-        deadline = None if timeout is None else monotonic() + timeout
+        deadline = Deadline(timeout)
         while left > 0 or self.position[1]:
             sent, code = self._send(descriptor, max(left, 1))
             left -= sent
@@ -97,11 +95,10 @@ class Sender(Handle):
                 break
         return self.position[0]
 
-    def _wait(self, descriptor: int, deadline: Optional[float]) -> None:
+    def _wait(self, descriptor: int, deadline: Deadline) -> None:
         poll = select.poll()
         poll.register(descriptor, select.POLLOUT)
-        milliseconds = None if deadline is None else max(0.0, deadline - monotonic()) * 1000
-        if not poll.poll(milliseconds):
+        if not poll.poll(deadline.piece_ms()) and deadline.is_over():
             error = Timeout("the target took nothing in time")
             error.offset = self.position[0]
             raise error

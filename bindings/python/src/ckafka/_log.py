@@ -6,7 +6,7 @@ from ctypes import byref, c_int, c_int32, c_int64, c_size_t, c_void_p
 
 from . import _arguments
 from ._api import CONSTANTS
-from ._handle import FORKED, Handle
+from ._handle import FORKED, Child
 from ._interrupt import Deadline, check_signals
 from ._lib import lib
 from ._records import Column, Rows, row, row_of
@@ -57,15 +57,15 @@ def _result() -> Tuple[c_int64, Any]:
     return number, byref(number)
 
 
-class Log(Handle):
+class Log(Child):
     """The log of one partition; `Env.log` opens it. Any thread may use it.
 
     It can be pickled, and opens itself anew in a forked child.
     """
 
     def __init__(self, env: "Env", topic: bytes, partition: int, lazily: bool = False) -> None:
-        super().__init__()
-        self._env, self._topic, self._partition = env, topic, partition
+        super().__init__(env)
+        self._topic, self._partition = topic, partition
         if not lazily:
             self._open()
 
@@ -89,8 +89,7 @@ class Log(Handle):
     def _open(self) -> None:
         pointer = c_void_p()
         self._env._call(lib.ckafka_log_open, self._topic, self._partition, byref(pointer))
-        self._env._adopt(pointer, lib.ckafka_log_close)
-        self._pointer = pointer
+        self._adopted(pointer, lib.ckafka_log_close)
 
     def _revive(self, code: int) -> bool:
         with self._env._lock:
@@ -103,24 +102,6 @@ class Log(Handle):
                 return True  # another thread was here first
             self._open()
             return True
-
-    def close(self) -> None:
-        """Closes the handle; its readers and senders go on. Closing twice is no error."""
-        with self._env._lock:
-            if not self._closed:
-                self._closed = True
-                self._env._drop(self._pointer)
-                self._pointer = c_void_p()
-
-    def __enter__(self) -> "Log":
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.close()
-
-    def __del__(self) -> None:
-        if getattr(self, "_pointer", None) and not self._closed:
-            self._env._drop(self._pointer)
 
     def __reduce__(self) -> Tuple[Any, ...]:
         return Log, (self._env, self._topic, self._partition, True)

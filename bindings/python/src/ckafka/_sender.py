@@ -7,7 +7,7 @@ from ctypes import byref, c_int64, c_uint64, c_void_p
 
 from . import _arguments
 from ._api import CONSTANTS
-from ._handle import Handle
+from ._handle import Child
 from ._interrupt import Deadline, check_signals
 from ._lib import lib
 from .errors import Timeout
@@ -22,34 +22,14 @@ AGAIN = CONSTANTS["CKAFKA_ERR__AGAIN"]
 INTERRUPTED = CONSTANTS["CKAFKA_ERR__INTERRUPTED"]
 
 
-class Sender(Handle):
+class Sender(Child):
     """A sending position; `Log.sender` opens it. One thread at a time may use it. In a forked child: `Forked`."""
 
     def __init__(self, log: "Log", start: int) -> None:
-        super().__init__()
-        self._env = log.env
+        super().__init__(log.env)
         pointer = c_void_p()
         log._call(lib.ckafka_sender_open, start, byref(pointer))
-        self._env._adopt(pointer, lib.ckafka_sender_close)
-        self._pointer = pointer
-
-    def close(self) -> None:
-        """Closes the sender; what it sent to stays open."""
-        with self._env._lock:
-            if not self._closed:
-                self._closed = True
-                self._env._drop(self._pointer)
-                self._pointer = c_void_p()
-
-    def __enter__(self) -> "Sender":
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.close()
-
-    def __del__(self) -> None:
-        if getattr(self, "_pointer", None) and not self._closed:
-            self._env._drop(self._pointer)
+        self._adopted(pointer, lib.ckafka_sender_close)
 
     def __reduce__(self) -> Any:
         raise TypeError("a Sender cannot be pickled: pickle its Log, and open one there")

@@ -75,7 +75,7 @@ check-examples: lib
 	scripts/check-examples $(BUILD)
 
 # Every allocation fails once; then a minute of close against use, and wrong arguments, in a library that is instrumented itself.
-check-hostile:
+check-hostile: venv
 	CKAFKA_HOSTILE_STEP=1 $(CARGO) test $(TEST_FLAGS) --test hostile_memory
 	scripts/check-sanitized address 60
 
@@ -111,7 +111,7 @@ soak: ## kill processes at random for MINUTES=10, then between any two instructi
 	  CKAFKA_STEP_ALL=1 CKAFKA_STEP_SECONDS=$$(($(MINUTES) * 10)) $(CARGO) test $(TEST_FLAGS) --test kill_steps -- --nocapture; \
 	} 2>&1 | $(SUM_SOAK)
 
-bench: lib ## each benchmark beside its reference loop, into docs/bench/; fails below a floor
+bench: lib venv ## each benchmark beside its reference loop, into docs/bench/; fails below a floor
 	benches/run --record
 
 lint: venv ## formatting, clippy, docs, the tidy rules, the header, shell and Python

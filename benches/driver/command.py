@@ -6,7 +6,7 @@ import pathlib
 import sys
 import time
 
-from . import delay, footprint, machine, old, report, sharing, throughput
+from . import delay, footprint, machine, old, python, report, sharing, throughput
 from .programs import Bench, ProgramError
 
 PROJECT = pathlib.Path(__file__).resolve().parents[2]
@@ -27,6 +27,7 @@ TOPICS = {
     "partitions": sharing.partitions,
     "memory": footprint.memory,
     "compat": old.compat,
+    "python": python.python,
 }
 
 

@@ -67,7 +67,7 @@ class Bench:
         place.mkdir(parents=True, exist_ok=True)
         cargo = [os.environ.get("CARGO", "cargo"), "rustc", "--locked", "--release", "--lib", "--crate-type", "staticlib"]
         settings = ["--features", feature, "--target-dir", str(target), "--manifest-path", str(self.project / "Cargo.toml")]
-        self._call([*cargo, *settings], BUILD_TIMEOUT_S)
+        self._call([*cargo, *settings], timeout=BUILD_TIMEOUT_S)
         self._call([str(self.project / "scripts" / "relink"), str(target / "release" / "libckafka.a"), str(place)])
         return place
 
@@ -96,6 +96,18 @@ class Bench:
         with self.folder() as folder:
             return self.run(program, contestant, folder, wrap, **settings)
 
+    def run_python(self, contestant, folder, **settings):
+        """Runs a Python contestant, in a folder made for it if none is given."""
+        python = self.project / "target" / "venv" / "bin" / "python"
+        if not python.exists():
+            raise ProgramError("target/venv is missing: run make venv first")
+        if folder is None:
+            with self.folder() as own:
+                return self.run_python(contestant, own, **settings)
+        command = [str(python), "-B", str(self.project / "benches" / "python_log.py"), contestant, str(folder)]
+        library = {"CKAFKA_LIBRARY": str(self.project / "build" / "libckafka.so")}
+        return json.loads(self._call(command + [f"{name}={value}" for name, value in settings.items()], library))
+
     def interleave(self, contestants, runs=None):
         """Runs each contestant in turn, `runs` times, the order turned round each time: their results by name."""
         results = {name: [] for name in contestants}
@@ -113,9 +125,10 @@ class Bench:
             self.work.rmdir()
 
     @staticmethod
-    def _call(command, timeout=TIMEOUT_S):
+    def _call(command, variables=None, timeout=TIMEOUT_S):
+        environment = {**os.environ, **(variables or {})}
         try:
-            done = subprocess.run(command, capture_output=True, text=True, timeout=timeout, check=False)
+            done = subprocess.run(command, capture_output=True, text=True, timeout=timeout, check=False, env=environment)
         except subprocess.TimeoutExpired:
             raise ProgramError(f"{' '.join(command)}: not done after {timeout} s") from None
         except FileNotFoundError:

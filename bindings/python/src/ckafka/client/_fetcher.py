@@ -21,7 +21,6 @@ from ._message import (
     Message,
     Origin,
     event,
-    new_message,
 )
 
 TYPE_CHECKING = False
@@ -163,11 +162,11 @@ def messages_of(batch: Batch, topic: str, partition: int) -> "Iterator[Message]"
     offsets, timestamps, keys, values = batch._four(False)
     sizes = string_at(columns.hdr_len, 4 * count)
     fields: Any = repeat(None)
-    if any(sizes):
+    if sizes.strip(b"\0"):
         data = batch.data
         places = zip(unpack(f"{count}Q", string_at(columns.hdr_pos, 8 * count)), unpack(f"{count}i", sizes))
         fields = (bytes(data[at : at + size]) if size > 0 else None for at, size in places)
-    return map(new_message, zip(offsets, timestamps, keys, values, fields, repeat(_origin(batch, topic, partition, offsets))))
+    return map(Message, zip(offsets, timestamps, keys, values, fields, repeat(_origin(batch, topic, partition, offsets))))
 
 
 def _origin(batch: Batch, topic: str, partition: int, offsets: Any) -> Origin:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from functools import partial
 from operator import index
 
 from .._batch import parse_headers
@@ -210,13 +209,10 @@ class _ChangedMessage(Message):
     """One whose parts were set: they lie in its own dictionary, before those of the class."""
 
 
-new_message: Any = partial(tuple.__new__, Message)
-
-
 def event(error: KafkaError, topic: Optional[str], partition: Optional[int], offset: Optional[int]) -> Message:
     """A message that only tells of an error."""
     origin = Origin(topic, partition, TIMESTAMP_NOT_AVAILABLE)  # type: ignore[arg-type]
-    made: Message = new_message((offset, -1, None, error.str().encode(), None, origin, error))
+    made = Message((offset, -1, None, error.str().encode(), None, origin, error))
     return made
 
 

@@ -20,7 +20,7 @@ from .._records import header_fields
 from ._directory import Client, open_clients
 from ._error import KafkaError, KafkaException, failed, kafka_error, not_here
 from ._lane import RECORD_BYTES, Entry, Lane
-from ._message import new_message
+from ._message import Message
 from ._partition import Partitioner
 
 TYPE_CHECKING = False
@@ -263,7 +263,7 @@ class Producer(Client):
             except IndexError:
                 break
             served += 1
-            report(error, new_message(parts))
+            report(error, Message(parts))
         return served
 
     def flush(self, timeout: float = -1) -> int:

@@ -18,6 +18,7 @@ EXAMPLES := $(MAKE) -C c-examples CKAFKA_INCLUDEDIR=$(CURDIR)/include
 .PHONY: all help lib demo test test-all bench lint header clean venv jars soak
 .PHONY: check-models check-races check-more
 .PHONY: examples check-features check-examples check-hostile check-broker
+.PHONY: wheel check-python check-python-slow
 
 all: lib ## build libckafka.so and libckafka.a into build/ (the header is in include/)
 
@@ -44,11 +45,24 @@ test: venv ## every test of at most 12 minutes on 2 cores
 	$(CARGO) test $(TEST_FLAGS)
 	$(MAKE) demo
 	scripts/check-header $(BUILD)
+	$(MAKE) check-python
 	@scripts/preflight skipped
 
-test-all: test check-features check-examples check-abi check-broker check-models ## test, and what takes longer: brokers, sanitizers, all features
+test-all: test check-features check-examples check-abi check-broker check-models check-python-slow ## test, and what takes longer: brokers, sanitizers, all features
 
 check-more: check-release check-hostile check-dist check-races ## what takes longer still: size, hostile callers, an offline archive, races
+
+wheel: lib venv ## dist/: the Python package, as a wheel with the library inside and as sources
+	PYTHON=$(VENV)/bin/python scripts/wheel $(BUILD) dist
+
+# The Python package against the built library.
+CHECK_PYTHON = CKAFKA_LIBRARY=$(BUILD)/libckafka.so $(VENV)/bin/python -B -m pytest -p no:cacheprovider \
+  -c bindings/python/pyproject.toml bindings/python/tests
+check-python: lib venv
+	$(CHECK_PYTHON)
+
+check-python-slow: lib venv
+	CKAFKA_SLOW=1 $(CHECK_PYTHON) -m slow
 
 # Each codec by itself, none and all: what is left out must not be missed by the rest.
 check-features:
@@ -96,7 +110,7 @@ soak: ## kill processes at random for MINUTES=10, then between any two instructi
 	  CKAFKA_STEP_ALL=1 CKAFKA_STEP_SECONDS=$$(($(MINUTES) * 10)) $(CARGO) test $(TEST_FLAGS) --test kill_steps -- --nocapture; \
 	} 2>&1 | $(SUM_SOAK)
 
-bench: lib ## each benchmark beside its reference loop; fails below a floor
+bench: lib venv ## each benchmark beside its reference loop; fails below a floor
 	benches/run
 
 lint: venv ## formatting, clippy, docs, the tidy rules, the header, shell and Python

@@ -217,6 +217,33 @@ fn flipped_bit_in_a_log_that_a_crash_left() {
     flip_all("bits-unclean", Left::Unclean);
 }
 
+/// Nothing follows the last batch, and a log that was closed in good order is not scanned: where it ended, the close said.
+#[test]
+fn flipped_bit_in_the_span_of_the_last_batch() {
+    let whole = Whole::new("bits-last");
+    let last = *whole.batches.last().expect("batches");
+    let end = whole.records.len() as i64;
+    // With its sign flipped the header is none, and the batch is set aside as any damage at the end.
+    for bit in (0..32).filter(|bit| *bit != 7) {
+        let path = whole.copy("copy", Left::Clean);
+        let at = (last.position + 23 + bit / 8) as usize;
+        scratch::change(&log_file(&path), |bytes| bytes[at] ^= 1 << (bit % 8));
+        let what = format!("bit {} of byte {at}", bit % 8);
+        let (directory, log) = logs::reopen(&path);
+        let report = directory.recovery_report().expect("report");
+        assert_eq!(log.watermarks().end, end, "{what}: {report}");
+        assert!(report.contains(&format!("\"position\":{}", last.position)), "{what}: {report}");
+        assert_eq!(logs::append(&log, &[Owned::new(1, "on")]).expect("append"), end, "{what}");
+        let (records, error) = logs::read_until(&log, Start::Earliest, ReaderConfig::default());
+        assert!(
+            matches!(error, Some(Error::Corrupt { position, .. }) if position == last.position),
+            "{what}: {error:?}"
+        );
+        assert_eq!(records.len() as i64, last.base_offset, "{what}");
+        logs::close((directory, log));
+    }
+}
+
 /// Recovery acts on what it finds: it keeps what is before the damage, sets aside what is behind, and the log goes on.
 #[test]
 fn flipped_bit_under_recovery() {

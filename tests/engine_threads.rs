@@ -3,8 +3,8 @@
 #[allow(dead_code, reason = "shared by many tests, each of which uses a part")]
 mod common;
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
+use std::sync::{Arc, mpsc};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -172,19 +172,23 @@ fn waits_for_durable_end_when_they_should() {
 fn sleeping_readers_wake_for_what_is_appended() {
     let place = Scratch::new("threads-wake");
     let (directory, log) = logs::create(place.path(), &[]);
+    let opened = Reader::open(Arc::clone(&log), Start::Latest, ReaderConfig::default());
+    let mut reader = opened.expect("reader opens");
+    let (seen, next) = mpsc::channel();
     thread::scope(|scope| {
-        let reader = scope.spawn(|| {
-            let mut reader =
-                Reader::open(Arc::clone(&log), Start::Latest, ReaderConfig::default()).expect("reader opens");
+        let reader = scope.spawn(move || {
             for n in 0..40 {
                 let view = reader.fetch(1 << 20, Some(PATIENCE)).expect("fetch");
                 let records = logs::records_of(&view).expect("records");
                 assert_eq!(records.iter().map(|record| record.offset).collect::<Vec<_>>(), [n]);
+                seen.send(n).expect("the appender waits");
             }
         });
         for n in 0..40 {
+            // By then the reader sleeps.
             thread::sleep(Duration::from_millis(5));
             logs::append(&log, &[Owned::new(1, value(0, n))]).expect("append");
+            next.recv_timeout(PATIENCE).expect("the reader woke");
         }
         reader.join().expect("reader");
     });

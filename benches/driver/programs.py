@@ -85,6 +85,18 @@ class Bench:
         with self.folder() as folder:
             return self.run(program, contestant, folder, **settings)
 
+    def run_python(self, contestant, folder, **settings):
+        """Runs a Python contestant, in a folder made for it if none is given."""
+        python = self.project / "target" / "venv" / "bin" / "python"
+        if not python.exists():
+            raise ProgramError("target/venv is missing: run make venv first")
+        if folder is None:
+            with self.folder() as own:
+                return self.run_python(contestant, own, **settings)
+        command = [str(python), "-B", str(self.project / "benches" / "python_log.py"), contestant, str(folder)]
+        library = {"CKAFKA_LIBRARY": str(self.project / "build" / "libckafka.so")}
+        return json.loads(self._call(command + [f"{name}={value}" for name, value in settings.items()], library))
+
     def interleave(self, contestants, runs=None):
         """Runs each contestant in turn, `runs` times, the order turned round each time: their results by name."""
         results = {name: [] for name in contestants}
@@ -102,9 +114,10 @@ class Bench:
             self.work.rmdir()
 
     @staticmethod
-    def _call(command):
+    def _call(command, variables=None):
+        environment = {**os.environ, **(variables or {})}
         try:
-            done = subprocess.run(command, capture_output=True, text=True, timeout=TIMEOUT_S, check=False)
+            done = subprocess.run(command, capture_output=True, text=True, timeout=TIMEOUT_S, check=False, env=environment)
         except subprocess.TimeoutExpired:
             raise ProgramError(f"{' '.join(command)}: not done after {TIMEOUT_S} s") from None
         except FileNotFoundError:

@@ -160,7 +160,11 @@ pub(crate) fn in_signal<N: Noun>(
 fn finish(function: &'static str, outcome: Outcome) -> ckafka_err_t {
     match outcome {
         Ok(()) => CKAFKA_OK,
-        Err(failure) => failed(function, &failure),
+        Err(failure) => {
+            let code = failure.code();
+            message::set_unwritten(function, failure);
+            code
+        }
     }
 }
 

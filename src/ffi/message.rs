@@ -4,12 +4,31 @@ use std::cell::RefCell;
 use std::ffi::c_char;
 use std::fmt::{self, Write};
 
+use super::error::Failure;
+
 /// Longer texts are cut.
 const SIZE_MAX: usize = 4096;
 
-thread_local! {
+/// A thread's last failure.
+struct Message {
     /// UTF-8 and a closing zero; empty before the first failure. Kept for the next text.
-    static TEXT: RefCell<Vec<u8>> = const { RefCell::new(Vec::new()) };
+    text: Vec<u8>,
+    /// A newer failure of a function, whose text nobody asked for yet.
+    unwritten: Option<(&'static str, Failure)>,
+}
+
+thread_local! {
+    static MESSAGE: RefCell<Message> = const { RefCell::new(Message { text: Vec::new(), unwritten: None }) };
+}
+
+impl Message {
+    fn write(&mut self, function: &str, reason: fmt::Arguments<'_>) {
+        self.unwritten = None;
+        self.text.clear();
+        // A text that was cut is a text too.
+        let _ = CText(&mut self.text).write_fmt(format_args!("{function}: {reason}"));
+        self.text.push(0);
+    }
 }
 
 /// Collects a C string: zeroes inside are replaced, what is too long is left out.
@@ -34,23 +53,37 @@ impl Write for CText<'_> {
 
 /// Remembers why the call `function` failed.
 pub(super) fn set(function: &str, reason: fmt::Arguments<'_>) {
-    // A thread that is ending, or a signal handler that interrupted this very function, goes without a text.
-    let _ = TEXT.try_with(|text| {
-        let Ok(mut text) = text.try_borrow_mut() else { return };
-        text.clear();
-        // A text that was cut is a text too.
-        let _ = CText(&mut text).write_fmt(format_args!("{function}: {reason}"));
-        text.push(0);
-    });
+    with(|message| message.write(function, reason));
+}
+
+/// The same, but the text is written when it is asked for: who polls for something and finds nothing pays for no text.
+#[inline]
+pub(super) fn set_unwritten(function: &'static str, failure: Failure) {
+    with(|message| message.unwritten = Some((function, failure)));
 }
 
 /// The text, valid until the next failure on this thread.
 pub(super) fn get() -> *const c_char {
-    let text = TEXT.try_with(|text| match text.try_borrow() {
-        Ok(text) if !text.is_empty() => text.as_ptr().cast(),
-        _ => c"".as_ptr(),
+    let mut text = c"".as_ptr();
+    with(|message| {
+        if let Some((function, failure)) = message.unwritten.take() {
+            message.write(function, format_args!("{failure}"));
+        }
+        if !message.text.is_empty() {
+            text = message.text.as_ptr().cast();
+        }
     });
-    text.unwrap_or(c"".as_ptr())
+    text
+}
+
+/// A thread that is ending, or a signal handler that interrupted this very file, goes without a text.
+#[inline]
+fn with(call: impl FnOnce(&mut Message)) {
+    let _ = MESSAGE.try_with(|message| {
+        if let Ok(mut message) = message.try_borrow_mut() {
+            call(&mut message);
+        }
+    });
 }
 
 #[cfg(test)]
@@ -69,6 +102,10 @@ mod tests {
         set("ckafka_open", format_args!("no \0 such"));
         assert_eq!(text(), "ckafka_open: no \u{FFFD} such");
         std::thread::spawn(|| assert_eq!(text(), "")).join().expect("thread");
+        set_unwritten("g", Failure::Pointer { name: "out" });
+        let written = text();
+        assert!(written.starts_with("g: ") && written.contains("out"), "{written}");
+        assert_eq!(text(), written);
         set("f", format_args!("{}", "ä".repeat(5000)));
         assert!(text().len() < SIZE_MAX && text().ends_with('ä'));
     }

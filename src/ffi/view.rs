@@ -108,15 +108,15 @@ pub unsafe extern "C" fn ckafka_view_columns(view: *const ckafka_view_t, out: *m
         out.write(ckafka_columns_t {
             struct_size,
             reserved: 0,
-            count: columns.offsets.len(),
-            offsets: columns.offsets.as_ptr(),
-            timestamps: columns.timestamps.as_ptr(),
-            key_pos: columns.key_positions.as_ptr(),
-            val_pos: columns.value_positions.as_ptr(),
-            hdr_pos: columns.headers_positions.as_ptr(),
-            key_len: columns.key_lens.as_ptr(),
-            val_len: columns.value_lens.as_ptr(),
-            hdr_len: columns.headers_lens.as_ptr(),
+            count: columns.offsets().len(),
+            offsets: columns.offsets().as_ptr(),
+            timestamps: columns.timestamps().as_ptr(),
+            key_pos: columns.key_positions().as_ptr().cast(),
+            val_pos: columns.value_positions().as_ptr().cast(),
+            hdr_pos: columns.headers_positions().as_ptr().cast(),
+            key_len: columns.key_lens().as_ptr(),
+            val_len: columns.value_lens().as_ptr(),
+            hdr_len: columns.headers_lens().as_ptr(),
         });
         Ok(())
     };

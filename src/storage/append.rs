@@ -145,6 +145,8 @@ impl Section<'_> {
         }
         self.writer.counts.add(u64::from(header.record_count.unsigned_abs()), size);
         control.publish(next.end_offset);
+        segment.prefetch_next(next.position);
+        control.prefetch_idle(copy);
         broken::pass(Point::AppendWoken);
         Ok(Appended { base_offset: end, last_offset, position: next.position, rolled, opened })
     }

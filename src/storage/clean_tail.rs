@@ -5,6 +5,9 @@
 //! brings the time index up to date, so what came later was added by nobody but the close. They are left out, and the state is then that of a
 //! writer that never closed: what it goes on to write equals a rebuild.
 
+use serde_json::{Value, json};
+
+use super::housekeeping::Listing;
 use super::index::{OffsetEntry, TimeEntry};
 use super::names::SegmentFile;
 use super::scan::is_whole_batch;
@@ -32,6 +35,17 @@ pub(super) fn find(scanner: &mut Scanner<'_>, base_offset: i64) -> Result<CleanT
     }
     let scan = scanner.scan(TailState::empty(base_offset, clock::now_ms(), 0), None)?;
     Ok(CleanTail { scan, kept: None })
+}
+
+/// A finding where the log, which was closed in good order, ends below the snapshot that the close left: somebody cut it since.
+pub(super) fn shortened(dir: &Dir, tail: &TailState) -> Result<Option<Value>> {
+    let closed = Listing::read(dir)?.offsets(SegmentFile::Snapshot).last().copied();
+    Ok(closed.filter(|closed| *closed > tail.end_offset).map(|closed| {
+        json!({
+            "event": "shortened", "file": SegmentFile::Log.name(tail.base_offset), "position": tail.position, "offset": tail.end_offset,
+            "reason": format!("the log was closed at offset {closed} and ends at {}", tail.end_offset),
+        })
+    }))
 }
 
 /// The state right before the batch of the last offset entry, its entries written. `None` where there is no entry or any doubt.

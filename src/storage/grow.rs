@@ -16,6 +16,7 @@ use crate::sys::Dir;
 
 const PIECE_MIN: u64 = 16 << 10;
 const PIECE_MAX: u64 = 1 << 20;
+const PAGE: u64 = 4096;
 const RESERVE_STEP: u64 = 16 << 20;
 /// How long a full disk is left alone by growth ahead of need.
 const FULL_PAUSE: Duration = Duration::from_millis(100);
@@ -40,7 +41,14 @@ pub fn grow_to(writer: &Writer, control: &ControlPage, folder: &Dir, config: &Lo
     let grower = writer.grower_of(&mut guard);
     writer.refresh_grower(grower, control, folder, config)?;
     while control.prepared_end() < needed {
-        grow_piece(grower, control, config)?;
+        let from = control.prepared_end();
+        match grow_piece(grower, control, config) {
+            // Where no whole piece is left there may still be room for this append.
+            Err(Error::DiskFull { .. }) if needed.next_multiple_of(PAGE) < from + piece_at(from) => {
+                grow_by(grower, control, config, needed.next_multiple_of(PAGE))?;
+            }
+            grown => grown?,
+        }
     }
     Ok(())
 }
@@ -83,9 +91,15 @@ pub fn grow_ahead(
 }
 
 fn grow_piece(grower: &mut Grower, control: &ControlPage, config: &LogConfig) -> Result<()> {
+    let from = control.prepared_end();
+    grow_by(grower, control, config, from + piece_at(from))
+}
+
+/// Prepares bytes up to `to`, or to the limit of the segment.
+fn grow_by(grower: &mut Grower, control: &ControlPage, config: &LogConfig, to: u64) -> Result<()> {
     let Some(segment) = &grower.segment else { return Ok(()) };
     let from = control.prepared_end();
-    let to = (from + piece_at(from)).min(config.segment_bytes.max(from + 1));
+    let to = to.min(config.segment_bytes.max(from + 1));
     let file = segment.log_file();
     broken::pass(Point::GrowBegun);
     let grown =

@@ -167,6 +167,7 @@ impl Reader {
         let log = Arc::clone(&self.log);
         let mut offset = self.offset;
         let mut cursor = self.place(offset, end)?;
+        cursor.window.prefetch_news(&log, cursor.position);
         cursor.window.set_ahead(max_bytes);
         loop {
             let wanted = Wanted { log: &log, config: &self.config, offset, end, max_bytes };

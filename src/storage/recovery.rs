@@ -268,6 +268,10 @@ impl Recovery<'_> {
             SegmentEnd::Zeroes => trim(self.dir, last, scan.tail.position)?,
             SegmentEnd::Bad(reason) => self.end_here(&scan, &[], reason)?,
         }
+        if let Some(finding) = clean_tail::shortened(self.dir, &scan.tail)? {
+            self.report.push(finding);
+            self.loss = Loss::Certain;
+        }
         match kept {
             None => {
                 self.write(SegmentFile::Index, last, &scan.offset_index, &[])?;

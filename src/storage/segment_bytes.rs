@@ -228,6 +228,22 @@ impl SegmentBytes {
         }
     }
 
+    /// Says that what was just published at `position` will be looked at, and what tells how far it reaches: what another processor wrote is
+    /// fetched all at once, not line after line as it is met.
+    #[inline]
+    pub fn prefetch_news(&self, log: &PartitionLog, position: u64) {
+        const BATCH_BYTES: u64 = 256;
+        if position < self.limit {
+            return;
+        }
+        if let Some(control) = log.control() {
+            control.prefetch_news();
+        }
+        if let Source::Map(mapping) = &self.source {
+            mapping.prefetch(position as usize..position.saturating_add(BATCH_BYTES) as usize);
+        }
+    }
+
     /// Moves the copied piece so that it has what `at` promises.
     fn copy(&mut self, position: u64, least: usize) -> Result<()> {
         let left = usize::try_from(self.limit - position).unwrap_or(usize::MAX);

@@ -166,8 +166,30 @@ impl<'a> Scanner<'a> {
         Ok(Listing::read(self.dir)?.offsets(SegmentFile::Snapshot).into_iter().rfind(within))
     }
 
+    /// Last offset of a sound batch, as its header says; of the very last one of a log that was closed in good order, which nothing follows and whose checksum
+    /// was not looked at, as the snapshot of the close says where the two differ and the batch is damaged.
+    fn last_offset(&mut self, window: &mut Window<'_>, scan: &SegmentScan, header: &BatchHeader) -> Result<i64> {
+        let TailState { position, end_offset, base_offset, .. } = scan.tail;
+        if self.crc == Crc::Check || position + header.size() as u64 != window.len() {
+            return Ok(header.last_offset());
+        }
+        let closed = Listing::read(self.dir)?.offsets(SegmentFile::Snapshot).last().copied();
+        let Some(closed) = closed.filter(|closed| *closed > end_offset && *closed != header.next_offset()) else {
+            return Ok(header.last_offset());
+        };
+        if is_whole_batch(window, position)?.is_some() {
+            return Ok(header.last_offset());
+        }
+        self.damage.push(json!({
+            "event": "damaged", "file": SegmentFile::Log.name(base_offset), "position": position, "bytes": header.size(),
+            "offset": end_offset, "reason": format!("it ends before offset {}, the log was closed at {closed}", header.next_offset()),
+        }));
+        Ok(closed - 1)
+    }
+
     fn take_batch(&mut self, window: &mut Window<'_>, scan: &mut SegmentScan, header: &BatchHeader) -> Result<()> {
         let position = scan.tail.position;
+        let last_offset = self.last_offset(window, scan, header)?;
         let has_gap = header.base_offset > scan.tail.end_offset && !scan.is_behind_damage;
         if has_gap || i64::from(header.record_count) != i64::from(header.last_offset_delta) + 1 {
             self.is_compacted = true;
@@ -182,7 +204,7 @@ impl<'a> Scanner<'a> {
             };
             scan.aborted.extend(self.producers.apply(header, batch));
         }
-        self.take(scan, header.last_offset(), header.size() as u64, header.max_timestamp)
+        self.take(scan, last_offset, header.size() as u64, header.max_timestamp)
     }
 
     /// Moves the tail behind an entry; the one rule for index entries is `TailState::advance`.

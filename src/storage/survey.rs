@@ -115,6 +115,7 @@ fn survey_clean(dir: &Dir, config: &LogConfig, bases: &[i64]) -> Result<Survey> 
     found.inspected.segments.push((last, scan.tail.position));
     found.inspected.report.append(&mut scanner.damage);
     found.inspected.report.extend(describe(&scan, Fate::Ends));
+    found.inspected.report.extend(clean_tail::shortened(dir, &scan.tail)?);
     found.producers = producer_recovery::at_clean_end(dir, config.index_interval_bytes, bases, scan.tail.end_offset)?;
     Ok(found)
 }

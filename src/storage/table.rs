@@ -37,24 +37,17 @@ impl RecordRow {
 }
 
 /// The same table by columns; all slices are of one length.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+///
+/// Columns of one width lie in one block, a capacity apart: an allocator that gets back many blocks which are larger together than any of them returns
+/// them to the kernel, and each view would fault its columns in anew.
+#[derive(Debug, Clone, Default)]
 pub struct Columns {
-    /// Offsets.
-    pub offsets: Vec<i64>,
-    /// Timestamps.
-    pub timestamps: Vec<i64>,
-    /// Key positions.
-    pub key_positions: Vec<u64>,
-    /// Value positions.
-    pub value_positions: Vec<u64>,
-    /// Header positions.
-    pub headers_positions: Vec<u64>,
-    /// Key lengths, -1 null.
-    pub key_lens: Vec<i32>,
-    /// Value lengths, -1 null.
-    pub value_lens: Vec<i32>,
-    /// Header lengths.
-    pub headers_lens: Vec<i32>,
+    count: usize,
+    capacity: usize,
+    /// Offsets, timestamps, positions of keys, values and headers.
+    longs: Vec<i64>,
+    /// Lengths of keys, values and headers.
+    lens: Vec<i32>,
 }
 
 /// What a table is filled from.
@@ -90,11 +83,20 @@ impl Records<'_> {
         Ok(self.visit(first_offset, |row| rows.push(row)).map(|()| rows))
     }
 
+    /// The one row of records that are one. `None` where there is another number of them, or anything is wrong with them.
+    #[inline]
+    pub(super) fn only_row(&self, first_offset: i64) -> Option<RecordRow> {
+        let (mut found, mut count) = (None, 0);
+        let visited = self.visit(first_offset, |row| {
+            found = Some(row);
+            count += 1;
+        });
+        found.filter(|_| visited.is_ok() && count == 1)
+    }
+
     /// The table by columns.
     pub(super) fn columns(&self, first_offset: i64, claimed: usize) -> Result<std::result::Result<Columns, Malformed>> {
-        let mut columns = Columns::default();
-        let count = self.count_max(claimed);
-        columns.reserve(count)?;
+        let mut columns = Columns::with_capacity(self.count_max(claimed))?;
         Ok(self.visit(first_offset, |row| columns.push(&row)).map(|()| columns))
     }
 
@@ -177,27 +179,92 @@ fn len_of(field: Option<&[u8]>) -> i32 {
 }
 
 impl Columns {
-    fn reserve(&mut self, count: usize) -> Result<()> {
-        reserve(&mut self.offsets, count)?;
-        reserve(&mut self.timestamps, count)?;
-        reserve(&mut self.key_positions, count)?;
-        reserve(&mut self.value_positions, count)?;
-        reserve(&mut self.headers_positions, count)?;
-        reserve(&mut self.key_lens, count)?;
-        reserve(&mut self.value_lens, count)?;
-        reserve(&mut self.headers_lens, count)
+    /// Room for that many records.
+    fn with_capacity(capacity: usize) -> Result<Self> {
+        fn block<T: Default + Clone>(count: usize) -> Result<Vec<T>> {
+            let mut block = Vec::new();
+            reserve(&mut block, count)?;
+            block.resize(count, T::default());
+            Ok(block)
+        }
+        Ok(Self { count: 0, capacity, longs: block(5 * capacity)?, lens: block(3 * capacity)? })
+    }
+
+    /// Adds a record, if there is room.
+    #[inline]
+    fn push(&mut self, row: &RecordRow) {
+        let (count, capacity) = (self.count, self.capacity);
+        if count < capacity {
+            let positions = [row.key_position, row.value_position, row.headers_position].map(u64::cast_signed);
+            let [key, value, headers] = positions;
+            put(&mut self.longs, capacity, count, [row.offset, row.timestamp, key, value, headers]);
+            put(&mut self.lens, capacity, count, [row.key_len, row.value_len, row.headers_len]);
+            self.count = count + 1;
+        }
     }
 
     #[inline]
-    fn push(&mut self, row: &RecordRow) {
-        self.offsets.push(row.offset);
-        self.timestamps.push(row.timestamp);
-        self.key_positions.push(row.key_position);
-        self.value_positions.push(row.value_position);
-        self.headers_positions.push(row.headers_position);
-        self.key_lens.push(row.key_len);
-        self.value_lens.push(row.value_len);
-        self.headers_lens.push(row.headers_len);
+    fn column<'a, T>(&self, block: &'a [T], number: usize) -> &'a [T] {
+        let start = number * self.capacity;
+        block.get(start..start + self.count).unwrap_or_default()
+    }
+
+    /// Offsets.
+    #[must_use]
+    pub fn offsets(&self) -> &[i64] {
+        self.column(&self.longs, 0)
+    }
+
+    /// Timestamps.
+    #[must_use]
+    pub fn timestamps(&self) -> &[i64] {
+        self.column(&self.longs, 1)
+    }
+
+    /// Key positions, 0 or more.
+    #[must_use]
+    pub fn key_positions(&self) -> &[i64] {
+        self.column(&self.longs, 2)
+    }
+
+    /// Value positions, 0 or more.
+    #[must_use]
+    pub fn value_positions(&self) -> &[i64] {
+        self.column(&self.longs, 3)
+    }
+
+    /// Header positions, 0 or more.
+    #[must_use]
+    pub fn headers_positions(&self) -> &[i64] {
+        self.column(&self.longs, 4)
+    }
+
+    /// Key lengths, -1 null.
+    #[must_use]
+    pub fn key_lens(&self) -> &[i32] {
+        self.column(&self.lens, 0)
+    }
+
+    /// Value lengths, -1 null.
+    #[must_use]
+    pub fn value_lens(&self) -> &[i32] {
+        self.column(&self.lens, 1)
+    }
+
+    /// Header lengths.
+    #[must_use]
+    pub fn headers_lens(&self) -> &[i32] {
+        self.column(&self.lens, 2)
+    }
+}
+
+/// Puts one value into each column of a block.
+#[inline]
+fn put<T, const N: usize>(block: &mut [T], capacity: usize, at: usize, values: [T; N]) {
+    for (number, value) in values.into_iter().enumerate() {
+        if let Some(place) = block.get_mut(number * capacity + at) {
+            *place = value;
+        }
     }
 }
 

@@ -89,6 +89,8 @@ pub(super) struct Parts {
 #[derive(Debug)]
 pub struct View {
     parts: Parts,
+    /// The only row, where there is one record: made at once, without a block of its own.
+    row: Option<RecordRow>,
     rows: OnceLock<Vec<RecordRow>>,
     columns: OnceLock<Box<Columns>>,
 }
@@ -96,7 +98,8 @@ pub struct View {
 impl View {
     #[inline]
     pub(super) fn new(parts: Parts) -> Arc<Self> {
-        Arc::new(Self { parts, rows: OnceLock::new(), columns: OnceLock::new() })
+        let row = if parts.record_count == 1 { parts.records().only_row(parts.first_offset) } else { None };
+        Arc::new(Self { parts, row, rows: OnceLock::new(), columns: OnceLock::new() })
     }
 
     /// Decodes batches that arrived from elsewhere: copies the first run of `bytes` that one view can hold. `max_output` bounds what decompression may give (and what is copied).
@@ -124,7 +127,15 @@ impl View {
     }
 
     /// The record table by rows (made on first use). Control records, records below the position fetched from and records of aborted transactions (read_committed) are not in it.
+    #[inline]
     pub fn rows(&self) -> Result<&[RecordRow]> {
+        match &self.row {
+            Some(row) => Ok(std::slice::from_ref(row)),
+            None => self.rows_by_table(),
+        }
+    }
+
+    fn rows_by_table(&self) -> Result<&[RecordRow]> {
         if let Some(rows) = self.rows.get() {
             return Ok(rows);
         }

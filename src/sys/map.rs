@@ -56,24 +56,42 @@ impl ReadMap {
         Some(unsafe { std::slice::from_raw_parts(map.as_ptr().add(range.start), range.end - range.start) })
     }
 
-    /// Asks the processor to bring the cache lines of a range nearer, all at once; changes nothing, and a range beyond the map asks for nothing.
+    /// Asks the processor to bring the cache lines of a range nearer, all at once; changes nothing, and what lies beyond the map is not asked for.
     #[inline]
     pub fn prefetch(&self, range: Range<usize>) {
-        if let Some(bytes) = self.slice(range) {
-            for line in bytes.chunks(CACHE_LINE) {
-                #[cfg(target_arch = "x86_64")]
-                // SAFETY: a prefetch reads nothing as far as the program can tell, and faults on no address.
-                unsafe {
-                    std::arch::x86_64::_mm_prefetch::<{ std::arch::x86_64::_MM_HINT_T0 }>(line.as_ptr().cast());
-                }
-                #[cfg(not(target_arch = "x86_64"))]
-                let _ = line;
+        if let Some(map) = &self.map {
+            for position in (range.start..range.end.min(map.len())).step_by(CACHE_LINE) {
+                prefetch_line(map.as_ptr().wrapping_add(position));
             }
         }
     }
 }
 
 const CACHE_LINE: usize = 64;
+
+/// Asks the processor for the cache line of an address.
+#[inline]
+pub(super) fn prefetch_line(address: *const u8) {
+    #[cfg(target_arch = "x86_64")]
+    // SAFETY: a prefetch reads nothing as far as the program can tell, and faults on no address.
+    unsafe {
+        std::arch::x86_64::_mm_prefetch::<{ std::arch::x86_64::_MM_HINT_T0 }>(address.cast());
+    }
+    #[cfg(not(target_arch = "x86_64"))]
+    let _ = address;
+}
+
+/// The same for a line that will be stored to: no other processor has it then.
+#[inline]
+pub(super) fn prefetch_line_to_store(address: *const u8) {
+    #[cfg(target_arch = "x86_64")]
+    // SAFETY: as for `prefetch_line`; processors that do not know the instruction take it for one that does nothing.
+    unsafe {
+        std::arch::asm!("prefetchw [{}]", in(reg) address, options(nostack, preserves_flags, readonly));
+    }
+    #[cfg(not(target_arch = "x86_64"))]
+    let _ = address;
+}
 
 /// A shared writable mapping from position 0, not inherited by a forked child (MADV_DONTFORK), MADV_RANDOM. Longer than the file as above.
 #[derive(Debug)]
@@ -120,6 +138,16 @@ impl WriteMap {
             // SAFETY: the target lies within the map by the assertion above; no borrow of it exists, since this type
             // lends none and readers look at published bytes only, which the owner of the tail does not store to.
             unsafe { std::ptr::copy_nonoverlapping(bytes.as_ptr(), map.as_mut_ptr().add(position), bytes.len()) };
+        }
+    }
+
+    /// Asks the processor for the cache lines of a range that will be stored to; changes nothing.
+    #[inline]
+    pub fn prefetch_to_store(&self, range: Range<usize>) {
+        if let Some(map) = &self.map {
+            for position in (range.start..range.end.min(map.len())).step_by(CACHE_LINE) {
+                prefetch_line_to_store(map.as_mut_ptr().wrapping_add(position));
+            }
         }
     }
 

@@ -4,7 +4,7 @@ use std::sync::atomic::{AtomicU32, AtomicU64};
 
 use memmap2::{MmapOptions, MmapRaw};
 
-use super::map::map_shared;
+use super::map::{map_shared, prefetch_line, prefetch_line_to_store};
 use super::{Access, File};
 use crate::error::{Error, Result};
 
@@ -40,6 +40,22 @@ impl SharedPage {
     #[must_use]
     pub fn is_writable(&self) -> bool {
         self.access == Access::ReadWrite
+    }
+
+    /// Asks the processor for the cache lines of 64-bit words `from` to `to`.
+    #[inline]
+    pub fn prefetch(&self, from: usize, to: usize) {
+        for word in self.u64s().get(from..to).unwrap_or_default().iter().step_by(8) {
+            prefetch_line(std::ptr::from_ref(word).cast());
+        }
+    }
+
+    /// The same for words that will be stored to.
+    #[inline]
+    pub fn prefetch_to_store(&self, from: usize, to: usize) {
+        for word in self.u64s().get(from..to).unwrap_or_default().iter().step_by(8) {
+            prefetch_line_to_store(std::ptr::from_ref(word).cast());
+        }
     }
 
     /// The page as 32-bit words.

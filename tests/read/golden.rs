@@ -207,14 +207,17 @@ fn copy_folder(from: &Path, to: &Path) {
 pub fn records_of(view: &View) -> Vec<Record> {
     let rows = view.rows().expect("rows");
     let columns = view.columns().expect("columns");
-    assert_eq!(columns.offsets, rows.iter().map(|row| row.offset).collect::<Vec<_>>());
-    assert_eq!(columns.timestamps, rows.iter().map(|row| row.timestamp).collect::<Vec<_>>());
-    assert_eq!(columns.key_positions, rows.iter().map(|row| row.key_position).collect::<Vec<_>>());
-    assert_eq!(columns.value_positions, rows.iter().map(|row| row.value_position).collect::<Vec<_>>());
-    assert_eq!(columns.headers_positions, rows.iter().map(|row| row.headers_position).collect::<Vec<_>>());
-    assert_eq!(columns.key_lens, rows.iter().map(|row| row.key_len).collect::<Vec<_>>());
-    assert_eq!(columns.value_lens, rows.iter().map(|row| row.value_len).collect::<Vec<_>>());
-    assert_eq!(columns.headers_lens, rows.iter().map(|row| row.headers_len).collect::<Vec<_>>());
+    assert_eq!(columns.offsets(), rows.iter().map(|row| row.offset).collect::<Vec<_>>());
+    assert_eq!(columns.timestamps(), rows.iter().map(|row| row.timestamp).collect::<Vec<_>>());
+    assert_eq!(columns.key_positions(), rows.iter().map(|row| row.key_position.cast_signed()).collect::<Vec<_>>());
+    assert_eq!(columns.value_positions(), rows.iter().map(|row| row.value_position.cast_signed()).collect::<Vec<_>>());
+    assert_eq!(
+        columns.headers_positions(),
+        rows.iter().map(|row| row.headers_position.cast_signed()).collect::<Vec<_>>()
+    );
+    assert_eq!(columns.key_lens(), rows.iter().map(|row| row.key_len).collect::<Vec<_>>());
+    assert_eq!(columns.value_lens(), rows.iter().map(|row| row.value_len).collect::<Vec<_>>());
+    assert_eq!(columns.headers_lens(), rows.iter().map(|row| row.headers_len).collect::<Vec<_>>());
     rows.iter().map(|row| record_of(view, row)).collect()
 }
 

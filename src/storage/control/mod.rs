@@ -23,7 +23,7 @@ mod state;
 mod wake;
 
 use std::sync::atomic::Ordering::{Acquire, Relaxed, SeqCst};
-use std::sync::atomic::{AtomicU32, AtomicU64, fence};
+use std::sync::atomic::{AtomicU32, AtomicU64, AtomicUsize, fence};
 
 pub use wake::PollBit;
 
@@ -96,12 +96,19 @@ pub struct ControlPage {
     page: SharedPage,
     file: File,
     identity: Option<Identity>,
+    /// Which copy of the tail state was current when this process looked last: where to look first.
+    last_copy: AtomicUsize,
 }
 
 impl ControlPage {
     /// Maps the page of an open control file. Access Read gives a page that only the loading methods may be used on.
     pub fn map(file: File, access: Access) -> Result<Self> {
-        Ok(Self { page: SharedPage::map(&file, access)?, identity: file.identity().ok(), file })
+        Ok(Self {
+            page: SharedPage::map(&file, access)?,
+            identity: file.identity().ok(),
+            file,
+            last_copy: AtomicUsize::new(0),
+        })
     }
 
     /// The file that is mapped.

@@ -6,17 +6,44 @@ use std::sync::atomic::fence;
 use super::{ControlPage, at};
 use crate::storage::tail::TailState;
 
+/// Words of one copy.
+const TAIL_WORDS: usize = 13;
+
 impl ControlPage {
     /// The copy of the tail state that the published end selects, with its number; `None` where neither names it (a page that was never filled).
+    ///
+    /// The idle copy is left alone where it can be: its lines belong to the processor that fills it.
     #[must_use]
     #[inline]
     pub fn current_tail(&self, published_end: i64) -> Option<(usize, TailState)> {
-        let first = self.load_tail(0);
-        if first.end_offset == published_end {
-            return Some((0, first));
+        let guess = self.likely_copy();
+        for copy in [guess, guess ^ 1] {
+            if self.long(at::STATES[copy]).load(Relaxed).cast_signed() == published_end {
+                self.last_copy.store(copy, Relaxed);
+                return Some((copy, self.load_tail(copy)));
+            }
         }
-        let second = self.load_tail(1);
-        (second.end_offset == published_end).then_some((1, second))
+        None
+    }
+
+    /// The copy that is current by now, if one append was published since this process looked last: they take turns.
+    #[inline]
+    fn likely_copy(&self) -> usize {
+        (self.last_copy.load(Relaxed) & 1) ^ 1
+    }
+
+    /// Says that the tail of what was just published will be looked at: another processor has filled it.
+    #[inline]
+    pub fn prefetch_news(&self) {
+        let at = at::STATES[self.likely_copy()];
+        self.page.prefetch(at, at + TAIL_WORDS);
+    }
+
+    /// Says that the next append will fill the copy that is not `copy`: nobody else looks at it by then.
+    #[inline]
+    pub fn prefetch_idle(&self, copy: usize) {
+        let at = at::STATES[(copy & 1) ^ 1];
+        self.page.prefetch_to_store(at, at + TAIL_WORDS);
     }
 
     /// One copy of the tail state.

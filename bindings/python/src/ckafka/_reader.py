@@ -57,6 +57,9 @@ class Reader(Handle):
         if getattr(self, "_pointer", None) and not self._closed:
             self._env._drop(self._pointer)
 
+    def __reduce__(self) -> Any:
+        raise TypeError("a Reader cannot be pickled: pickle its Log, and open one there")
+
     def __repr__(self) -> str:
         return f"<ckafka.Reader of {self._log.topic}-{self._log.partition}{' closed' if self._closed else ''}>"
 

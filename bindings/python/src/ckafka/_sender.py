@@ -52,6 +52,9 @@ class Sender(Handle):
         if getattr(self, "_pointer", None) and not self._closed:
             self._env._drop(self._pointer)
 
+    def __reduce__(self) -> Any:
+        raise TypeError("a Sender cannot be pickled: pickle its Log, and open one there")
+
     def send(self, target: Any, max_bytes: int = 1 << 20) -> int:
         """Sends to a socket, pipe or file what it takes now, whole batches of at most `max_bytes` (one at least), and returns
         how many bytes went; 0 at the end of the log. Where a part of a batch went, the next call goes on inside it.

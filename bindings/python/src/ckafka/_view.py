@@ -6,7 +6,13 @@ piece of memory that leaves the package holds it, and it lets go when nobody can
 
 from __future__ import annotations
 
+import ctypes
+
 from ._lib import lib
+
+_untrack = ctypes.pythonapi.PyObject_GC_UnTrack
+_untrack.argtypes = (ctypes.py_object,)
+_untrack.restype = None
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -16,12 +22,15 @@ if TYPE_CHECKING:
 class Pin(int):
     """A view's address, and its owner: the view is released when the last reference is gone, and never before.
 
-    An int with empty slots is not known to the cyclic collector. That is the point: the collector runs finalizers and
-    callbacks of a dead cycle in any order, while other finalizers of it can still touch the memory. This one runs only when
-    its count of references is zero.
+    The cyclic collector must not know of it. That one runs the finalizers and weak references of a dead cycle in any order,
+    while other finalizers of it can still touch the memory, or bring it back to life. What it does not track it leaves
+    alone, so that this finalizer runs only when the count of references is zero.
     """
 
     __slots__ = ()
+
+    def __init__(self, address: int) -> None:
+        _untrack(self)
 
     def __del__(self, _release: Callable[[int], None] = lib.ckafka_view_release) -> None:
         _release(self)

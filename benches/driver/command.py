@@ -23,6 +23,7 @@ TOPICS = {
     "open": footprint.clean_open,
     "memory": footprint.memory,
     "python": python.python,
+    "client": python.client,
 }
 
 

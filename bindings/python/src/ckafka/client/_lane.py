@@ -6,34 +6,29 @@ from any thread. A batch is cut off its front.
 
 from __future__ import annotations
 
+from ctypes import byref, c_int64
+from itertools import repeat
 from threading import Lock
 from time import perf_counter, time
 
 from .. import errors
+from .._lib import lib
+from .._records import Rows
 from ._error import KafkaError, kafka_error
-from ._message import TIMESTAMP_CREATE_TIME, Origin
+from ._message import TIMESTAMP_CREATE_TIME, TIMESTAMP_NOT_AVAILABLE, Message, Origin
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Any, Callable, List, NamedTuple, Optional, Union
+    from typing import Any, Callable, Iterable, List, Optional, Tuple, Union
 
     from .._log import Log
 
     Report = Callable[[Optional[KafkaError], Any], object]
+    Entry = Union[bytes, Tuple[Any, ...]]
+    """What is queued: a value; (key, value); or key, value, header fields, timestamp or 0, who wants to know, since when."""
 
-    class Entry(NamedTuple):
-        """A record that is more than a value: with a key, headers, a time of its own, or somebody who wants to know."""
-
-        key: Optional[bytes]
-        value: Optional[bytes]
-        fields: bytes
-        timestamp: Optional[int]
-        report: Optional[Report]
-        begun: float
-else:
-    from collections import namedtuple
-
-    Entry = namedtuple("Entry", "key value fields timestamp report begun")
+    Reports = Callable[[int, Iterable[Any]], None]
+    """Takes how many deliveries there are to report, and what yields a callback, an error and a message for each."""
 
 RECORD_BYTES = 24
 """More than Kafka's format adds to a record."""
@@ -48,7 +43,7 @@ class Lane:
     __slots__ = ("entries", "room", "stamp", "topic", "partition", "log", "lock", "durable", "only_errors", "is_gone")
 
     def __init__(self, topic: str, partition: int, log: "Log", durable: bool, only_errors: bool) -> None:
-        self.entries: List[Union[bytes, Entry]] = []
+        self.entries: List[Entry] = []
         self.room, self.stamp = -1, 0
         self.topic, self.partition, self.log = topic, partition, log
         self.lock = Lock()
@@ -60,7 +55,7 @@ class Lane:
         self.room = room - sum(map(_size_of, self.entries[:1]))
         self.stamp = int(time() * 1000)
 
-    def take(self) -> "tuple[List[Union[bytes, Entry]], int]":
+    def take(self) -> Tuple[List[Entry], int]:
         """Cuts the batch off: its records, and their time."""
         stamp = self.stamp or int(time() * 1000)
         self.room, self.stamp = -1, 0
@@ -70,7 +65,7 @@ class Lane:
         self.room, self.stamp = -1, 0
         return taken, stamp
 
-    def append(self, taken: "List[Union[bytes, Entry]]", stamp: int, reports: Any) -> None:
+    def append(self, taken: List[Entry], stamp: int, reports: Reports) -> None:
         """Appends records, or halves of them where all are too much for the topic; `reports` gets what has to be told."""
         try:
             base = self._append(taken, stamp)
@@ -82,57 +77,53 @@ class Lane:
                 self.append(taken[:middle], stamp, reports)
                 self.append(taken[middle:], stamp, reports)
             else:
-                self.report_failure(taken, stamp, kafka_error(error), reports)
+                self.report(taken, stamp, None, kafka_error(error), reports)
         except errors.Error as error:
             self.is_gone = isinstance(error, errors.UnknownTopicOrPartition)
-            self.report_failure(taken, stamp, kafka_error(error), reports)
+            self.report(taken, stamp, None, kafka_error(error), reports)
         else:
             if not self.only_errors:
-                self._report(taken, stamp, base, reports)
+                self.report(taken, stamp, base, None, reports)
 
-    def _append(self, taken: "List[Union[bytes, Entry]]", stamp: int) -> int:
+    def _append(self, taken: List[Entry], stamp: int) -> int:
         kinds = set(map(type, taken))
         if kinds == {bytes}:
             return self.log.append_values(taken, stamp)  # type: ignore[arg-type]
-        rows: List[Any] = [Entry(None, item, b"", None, None, 0) if type(item) is bytes else item for item in taken]
-        if any(row[2] or row[3] is not None for row in rows):
-            from .._records import Rows
+        rows: List[Any] = [(None, item) if type(item) is bytes else item for item in taken] if bytes in kinds else taken
+        if any([len(row) > 2 and (row[2] or row[3]) for row in rows]):
+            packed = Rows([(row[1], row[0], *_own(row, stamp)) for row in rows])
+            base = c_int64()
+            self.log._call(lib.ckafka_append, packed.address, packed.count, byref(base))
+            return base.value
+        keys = [row[0] for row in rows]
+        values = [row[1] for row in rows]
+        if keys.count(None) == len(keys):
+            return self.log.append_values(values, stamp)
+        return self.log.append_many(list(zip(keys, values)), stamp)
 
-            packed = Rows([(row[1], row[0], row[2], stamp if row[3] is None else row[3]) for row in rows])
-            return _append_packed_rows(self.log, packed)
-        return self.log.append_many([row[:2] for row in rows], stamp)
-
-    def _report(self, taken: "List[Union[bytes, Entry]]", stamp: int, base: int, reports: Any) -> None:
-        origin: Any = None
-        for offset, item in enumerate(taken, base):
-            if type(item) is not bytes and item[4] is not None:
-                origin = origin or Origin(self.topic, self.partition, TIMESTAMP_CREATE_TIME)
-                at = stamp if item[3] is None else item[3]
-                message = (offset, at, item[0], item[1], None, origin, None, perf_counter() - item[5])
-                reports.append((item[4], None, message))
-
-    def report_failure(self, taken: "List[Union[bytes, Entry]]", stamp: int, error: KafkaError, reports: Any) -> None:
-        for item in taken:
-            if type(item) is not bytes and item[4] is not None:
-                reports.append((item[4], error, self.failed(item, stamp, error)))
-
-    def failed(self, item: Any, stamp: int, error: KafkaError) -> Any:
-        """The parts of a message that did not get anywhere."""
-        origin = Origin(self.topic, self.partition, 0)
-        return None, -1, item[0], item[1], None, origin, error, perf_counter() - item[5]
+    def report(
+        self, taken: List[Entry], stamp: int, base: Optional[int], error: Optional[KafkaError], reports: Reports
+    ) -> None:
+        """Has those told who want to know: of offsets from `base` on, or of an error."""
+        told = [(number, item) for number, item in enumerate(taken) if len(item) == 6 and type(item) is tuple and item[4]]
+        if not told:
+            return
+        origin = Origin(self.topic, self.partition, TIMESTAMP_CREATE_TIME if error is None else TIMESTAMP_NOT_AVAILABLE)
+        now = perf_counter()
+        parts = (
+            (None if base is None else base + number, item[3] or stamp if error is None else -1,
+             item[0], item[1], None, origin, error, now - item[5])
+            for number, item in told
+        )  # fmt: skip
+        reports(len(told), zip([item[4] for _, item in told], repeat(error), map(Message, list(parts))))
 
 
-def _size_of(item: "Union[bytes, Entry]") -> int:
+def _own(row: Any, stamp: int) -> Tuple[bytes, int]:
+    """Header fields and timestamp of a record."""
+    return (row[2], row[3] or stamp) if len(row) > 2 else (b"", stamp)
+
+
+def _size_of(item: Entry) -> int:
     if type(item) is bytes:
         return len(item)
-    return len(item[0] or b"") + len(item[1] or b"") + len(item[2])
-
-
-def _append_packed_rows(log: "Log", packed: Any) -> int:
-    from ctypes import byref, c_int64
-
-    from .._lib import lib
-
-    base = c_int64()
-    log._call(lib.ckafka_append, packed.address, packed.count, byref(base))
-    return base.value
+    return len(item[0] or b"") + len(item[1] or b"") + (len(item[2]) if len(item) > 2 else 0)

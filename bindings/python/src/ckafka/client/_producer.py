@@ -19,13 +19,12 @@ from .._log import Log
 from .._records import header_fields
 from ._directory import Client, open_clients
 from ._error import KafkaError, KafkaException, failed, kafka_error, not_here
-from ._lane import RECORD_BYTES, Entry, Lane
-from ._message import Message
+from ._lane import RECORD_BYTES, Lane
 from ._partition import Partitioner
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Any, Deque, Dict, List, NoReturn, Optional, Tuple, Union
+    from typing import Any, Deque, Dict, Iterable, Iterator, List, NoReturn, Optional, Union
 
     from ._lane import Report
     from ._message import HeaderList
@@ -73,7 +72,8 @@ class Producer(Client):
         # Where records without a key go until their batch is full.
         self._sticky: Dict[str, Lane] = {}
         self._lock = Lock()
-        self._reports: Deque[Tuple[Report, Optional[KafkaError], Any]] = deque()
+        self._reports: Deque[Iterator[Any]] = deque()
+        self._unserved = 0
         self._reported, self._wake = Event(), Event()
         self._thread: Optional[Thread] = None
 
@@ -121,50 +121,62 @@ class Producer(Client):
                     if room < 0 or not lane.stamp:
                         self._turn(lane)
                     return
-        self._produce(topic, value, key, partition, on_delivery or callback, timestamp, headers)
+        self._produce(topic, value, key, partition, on_delivery or callback or self._on_delivery, timestamp, headers)
 
     def _produce(
         self, topic: Any, value: Any, key: Any, partition: Any, report: Any, timestamp: Any, headers: Any
     ) -> None:
-        self._alive()
-        if type(topic) is not str:
-            raise TypeError(f"argument 1 must be str, not {type(topic).__name__}")
-        value, key = _bytes(value, "value"), _bytes(key, "key")
-        number, time = index(partition), index(timestamp)
-        if time < 0:
-            raise failed("INVALID_TIMESTAMP", f"timestamp is {time}: milliseconds since 1970, or 0 for now")
-        fields = b"" if headers is None else header_fields(_encoded(headers))
-        size = len(value or b"") + len(key or b"") + len(fields)
+        if type(topic) is not str or topic not in self._lanes:
+            self._open_topic(topic)
+        if type(value) is not bytes and value is not None:
+            value = _bytes(value, "value")
+        if type(key) is not bytes and key is not None:
+            key = _bytes(key, "key")
+        size = len(value or b"") + len(key or b"")
+        fields, time = b"", 0
+        if headers is not None or timestamp:
+            fields, time = header_fields(_encoded(headers)), _time(timestamp)
+            size += len(fields)
         if size > self._value_max:
             raise failed("MSG_SIZE_TOO_LARGE", f"Unable to produce message: {size} bytes, message.max.bytes is {self._value_max}")
-        report = report or self._on_delivery
+        lane = self._lane(topic, key, partition)
+        entry: Any
         if report is not None:
             if not callable(report):
                 raise TypeError("on_delivery requires a callable object")
-            if len(self._reports) >= self._queue_max:
+            if self._unserved >= self._queue_max:
                 raise BufferError("Local: Queue full: call poll() to have deliveries reported")
-        lane = self._lane(topic, key, number)
-        plain = key is None and report is None and value is not None and not fields and not time
-        lane.entries.append(value if plain else Entry(key, value, fields, time or None, report, perf_counter()))
+            entry = (key, value, fields, time, report, perf_counter())
+        elif fields or time:
+            entry = (key, value, fields, time, None, 0.0)
+        else:
+            entry = value if key is None and value is not None else (key, value)
+        lane.entries.append(entry)
         lane.room = room = lane.room - size - self._cost
         if room < 0 or not lane.stamp:
             self._turn(lane)
 
-    def _lane(self, topic: str, key: Optional[bytes], number: int) -> Lane:
-        lanes = self._lanes.get(topic) or self._open_topic(topic)
-        if number != PARTITION_UA:
+    def _lane(self, topic: str, key: Optional[bytes], partition: Any) -> Lane:
+        lanes = self._lanes[topic]
+        if partition != PARTITION_UA:
+            number = index(partition)
             if not 0 <= number < len(lanes):
                 raise failed("_UNKNOWN_PARTITION", f"Unable to produce message: {topic} has no partition {number}")
             return lanes[number]
-        if not self._partitioner.spread(key):
-            lane = lanes[self._partitioner.place(key, len(lanes))]
-        else:
+        if len(lanes) == 1:
+            lane = lanes[0]
+        elif self._partitioner.spread(key):
             lane = self._sticky.get(topic) or self._sticky.setdefault(topic, lanes[randrange(len(lanes))])
+        else:
+            lane = lanes[self._partitioner.place(key, len(lanes))]
         if key is None and self._on_delivery is None:
             self._open_lanes[topic] = lane
         return lane
 
-    def _open_topic(self, topic: str) -> List[Lane]:
+    def _open_topic(self, topic: Any) -> None:
+        self._alive()
+        if type(topic) is not str:
+            raise TypeError(f"argument 1 must be str, not {type(topic).__name__}")
         try:
             with self._lock:
                 if topic not in self._lanes:
@@ -177,7 +189,6 @@ class Producer(Client):
                     name = topic.encode()
                     logs = [Log(self._env, name, number, lazily=True) for number in range(count)]
                     self._lanes[topic] = [Lane(topic, n, log, self._durable, only_errors) for n, log in enumerate(logs)]
-            return self._lanes[topic]
         except errors.Error as error:
             raise KafkaException(kafka_error(error, "Unable to produce message")) from error
         except ValueError as error:
@@ -203,14 +214,18 @@ class Producer(Client):
                 self._sticky.pop(lane.topic, None)
                 if len(self._lanes.get(lane.topic, ())) != 1:
                     self._open_lanes.pop(lane.topic, None)
-                lane.append(taken, stamp, self._reports)
+                lane.append(taken, stamp, self._report)
                 if lane.is_gone:
                     self._forget(lane.topic)
-                if self._reports:
-                    self._reported.set()
             if lane.entries and not lane.stamp:
                 lane.begin(self._batch_bytes)
                 self._keep_time()
+
+    def _report(self, count: int, reports: Iterable[Any]) -> None:
+        with self._lock:
+            self._unserved += count
+        self._reports.append(iter(reports))
+        self._reported.set()
 
     def _forget(self, topic: str) -> None:
         """Looks for the topic anew with its next record."""
@@ -244,6 +259,8 @@ class Producer(Client):
         >>> producer.poll(0)
         0
         """
+        if timeout == 0 and not self._reports and not self._gone and timeout is not False:
+            return 0
         self._alive()
         deadline = monotonic() + _seconds(timeout)
         while True:
@@ -257,13 +274,20 @@ class Producer(Client):
     def _serve(self) -> int:
         served = 0
         reports = self._reports
-        while reports:
-            try:
-                report, error, parts = reports.popleft()
-            except IndexError:
-                break
-            served += 1
-            report(error, Message(parts))
+        try:
+            while reports:
+                batch = reports[0]
+                for report, error, message in batch:
+                    served += 1
+                    report(error, message)
+                # A callback may have served, too.
+                if reports and reports[0] is batch:
+                    reports.popleft()
+        except IndexError:
+            pass  # another thread was quicker
+        finally:
+            with self._lock:
+                self._unserved -= served
         return served
 
     def flush(self, timeout: float = -1) -> int:
@@ -296,11 +320,11 @@ class Producer(Client):
             for lane in lanes:
                 with lane.lock:
                     taken, stamp = lane.take()
-                    lane.report_failure(taken, stamp, error, self._reports)
+                    lane.report(taken, stamp, None, error, self._report)
 
     def __len__(self) -> int:
         queued = sum(len(lane.entries) for lanes in list(self._lanes.values()) for lane in lanes)
-        return queued + len(self._reports)
+        return queued + self._unserved
 
     def __bool__(self) -> bool:
         return True
@@ -376,6 +400,8 @@ def _bytes(given: Any, name: str) -> Optional[bytes]:
 
 def _encoded(headers: Any) -> Any:
     """Headers whose text values are bytes."""
+    if headers is None:
+        return None
     if not isinstance(headers, (dict, list, tuple)):
         raise TypeError(f"expected headers to be dict or list of (key, value) tuples, not {type(headers).__name__}")
     pairs = headers.items() if isinstance(headers, dict) else headers
@@ -383,6 +409,13 @@ def _encoded(headers: Any) -> Any:
         (pair[0], pair[1].encode()) if isinstance(pair, tuple) and len(pair) == 2 and isinstance(pair[1], str) else pair
         for pair in pairs
     ]
+
+
+def _time(timestamp: Any) -> int:
+    time = index(timestamp)
+    if time < 0:
+        raise failed("INVALID_TIMESTAMP", f"timestamp is {time}: milliseconds since 1970, or 0 for now")
+    return time
 
 
 def _seconds(timeout: Any) -> float:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from ctypes import byref, c_size_t, c_void_p, string_at, sizeof
 from itertools import islice, repeat
-from struct import unpack
+from struct import unpack, unpack_from
 from time import monotonic
 
 from .. import errors
@@ -33,6 +33,8 @@ if TYPE_CHECKING:
 ROW_BYTES = sizeof(RecordOut)
 FLAGS_AT = RecordOut.flags.offset
 LOG_APPEND_TIME = CONSTANTS["CKAFKA_REC_LOG_APPEND_TIME"]
+LOG_APPEND_TIME_BIT = 8
+HEADERS_READ = 64
 PLAIN_FLAGS = bytes(number for number in range(256) if not number & LOG_APPEND_TIME)
 
 
@@ -159,7 +161,14 @@ class Fetcher:
 def messages_of(batch: Batch, topic: str, partition: int) -> "Iterator[Message]":
     """The records of a batch as messages."""
     columns, count = batch._columns, batch._count
-    offsets, timestamps, keys, values = batch._four(False)
+    offsets: Any = batch.offsets
+    timestamps: Any = batch.timestamps
+    # Making numbers costs; mostly they can be had for less.
+    if offsets[-1] - offsets[0] == count - 1:
+        offsets = range(offsets[0], offsets[-1] + 1)
+    raw = timestamps.tobytes()
+    timestamps = repeat(timestamps[0], count) if raw == raw[:8] * count else unpack(f"{count}q", raw)
+    keys, values = batch.keys(), batch.values()
     sizes = string_at(columns.hdr_len, 4 * count)
     fields: Any = repeat(None)
     if sizes.strip(b"\0"):
@@ -171,6 +180,8 @@ def messages_of(batch: Batch, topic: str, partition: int) -> "Iterator[Message]"
 
 def _origin(batch: Batch, topic: str, partition: int, offsets: Any) -> Origin:
     """Topic and partition, and of which kind the timestamps are: nearly always one kind for all."""
+    if _has_plain_times(batch.raw):
+        return Origin(topic, partition, TIMESTAMP_CREATE_TIME)
     pin, rows, count = batch._alive(), c_void_p(), c_size_t()
     errors.check(lib.ckafka_view_records(pin, byref(rows), byref(count)))
     flags = string_at(rows.value or 0, ROW_BYTES * count.value)[FLAGS_AT::ROW_BYTES]
@@ -178,3 +189,16 @@ def _origin(batch: Batch, topic: str, partition: int, offsets: Any) -> Origin:
         return Origin(topic, partition, TIMESTAMP_CREATE_TIME)
     kinds = [TIMESTAMP_LOG_APPEND_TIME if flag & LOG_APPEND_TIME else TIMESTAMP_CREATE_TIME for flag in flags]
     return Origin(topic, partition, TIMESTAMP_CREATE_TIME, dict(zip(offsets, kinds)))
+
+
+def _has_plain_times(raw: memoryview) -> bool:
+    """Whether all batches say that the producer set the times; False also where there are too many to look at each."""
+    at = 0
+    for _ in range(HEADERS_READ):
+        if at >= len(raw):
+            return True
+        size, attributes = unpack_from(">8xi9xh", raw, at)
+        if attributes & LOG_APPEND_TIME_BIT:
+            return False
+        at += 12 + size
+    return False

@@ -13,7 +13,7 @@ from time import perf_counter, time
 
 from .. import errors
 from .._lib import lib
-from .._records import Rows
+from .._records import Column, Rows
 from ._error import KafkaError, kafka_error
 from ._message import TIMESTAMP_CREATE_TIME, TIMESTAMP_NOT_AVAILABLE, Message, Origin
 
@@ -35,17 +35,18 @@ RECORD_BYTES = 24
 
 
 class Lane:
-    """One partition's queue. `room` is what the batch still takes, `stamp` the time of its first record, 0 where there is none.
+    """One partition's queue. `room` is what the batch still takes, `stamp` the time of its first record, 0 where there is none;
+    `siblings` how many other partitions there are.
 
     Records of one batch that have no time of their own get that of the first: they were produced within `linger.ms` of it.
     """
 
-    __slots__ = ("entries", "room", "stamp", "topic", "partition", "log", "lock", "durable", "only_errors", "is_gone")
+    __slots__ = ("entries", "room", "stamp", "topic", "partition", "log", "lock", "siblings", "durable", "only_errors", "is_gone")
 
-    def __init__(self, topic: str, partition: int, log: "Log", durable: bool, only_errors: bool) -> None:
+    def __init__(self, topic: str, log: "Log", siblings: int, durable: bool, only_errors: bool) -> None:
         self.entries: List[Entry] = []
         self.room, self.stamp = -1, 0
-        self.topic, self.partition, self.log = topic, partition, log
+        self.topic, self.partition, self.log, self.siblings = topic, log.partition, log, siblings
         self.lock = Lock()
         self.durable, self.only_errors = durable, only_errors
         self.is_gone = False
@@ -99,7 +100,11 @@ class Lane:
         values = [row[1] for row in rows]
         if keys.count(None) == len(keys):
             return self.log.append_values(values, stamp)
-        return self.log.append_many(list(zip(keys, values)), stamp)
+        try:
+            columns = Column(values), Column(keys)
+        except TypeError:
+            return self.log.append_many(list(zip(keys, values)), stamp)  # some are None
+        return self.log._append_columns(*columns, len(rows), stamp)
 
     def report(
         self, taken: List[Entry], stamp: int, base: Optional[int], error: Optional[KafkaError], reports: Reports
@@ -123,7 +128,7 @@ def _own(row: Any, stamp: int) -> Tuple[bytes, int]:
     return (row[2], row[3] or stamp) if len(row) > 2 else (b"", stamp)
 
 
-def _size_of(item: Entry) -> int:
+def _size_of(item: Any) -> int:
     if type(item) is bytes:
         return len(item)
     return len(item[0] or b"") + len(item[1] or b"") + (len(item[2]) if len(item) > 2 else 0)

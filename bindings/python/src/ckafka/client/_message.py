@@ -9,7 +9,7 @@ from ._error import KafkaError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Any, Iterable, List, Optional, Tuple, Union
+    from typing import Any, List, Optional, Tuple
 
     HeaderList = List[Tuple[str, Optional[bytes]]]
 

@@ -110,13 +110,22 @@ class Producer(Client):
         >>> len(producer)
         1
         """
-        # The quick way for a value alone. Anything else, also what is wrong, is looked at below.
-        if type(value) is bytes and key is None and callback is None and partition == -1 and headers is None and not timestamp:
-            if topic in self._open_lanes and on_delivery is None:
+        # The quick way for a value with or without a key. Anything else, also what is wrong, is looked at below.
+        if type(value) is bytes and callback is None and on_delivery is None and partition == -1 and topic in self._open_lanes:
+            if headers is None and not timestamp:
+                lane = self._open_lanes[topic]
                 size = len(value)
+                if key is None:
+                    entry: Any = value
+                elif type(key) is bytes:
+                    entry = key, value
+                    size += len(key)
+                    if lane.siblings:
+                        lane = self._lane(topic, key, partition)
+                else:
+                    size = self._value_max + 1
                 if size <= self._value_max:
-                    lane = self._open_lanes[topic]
-                    lane.entries.append(value)
+                    lane.entries.append(entry)
                     lane.room = room = lane.room - size - self._cost
                     if room < 0 or not lane.stamp:
                         self._turn(lane)
@@ -169,7 +178,7 @@ class Producer(Client):
             lane = self._sticky.get(topic) or self._sticky.setdefault(topic, lanes[randrange(len(lanes))])
         else:
             lane = lanes[self._partitioner.place(key, len(lanes))]
-        if key is None and self._on_delivery is None:
+        if (key is None or len(lanes) == 1) and self._on_delivery is None:
             self._open_lanes[topic] = lane
         return lane
 
@@ -188,7 +197,7 @@ class Producer(Client):
                         raise failed("_UNKNOWN_TOPIC", f"Unable to produce message: there is no topic {topic}")
                     name = topic.encode()
                     logs = [Log(self._env, name, number, lazily=True) for number in range(count)]
-                    self._lanes[topic] = [Lane(topic, n, log, self._durable, only_errors) for n, log in enumerate(logs)]
+                    self._lanes[topic] = [Lane(topic, log, count - 1, self._durable, only_errors) for log in logs]
         except errors.Error as error:
             raise KafkaException(kafka_error(error, "Unable to produce message")) from error
         except ValueError as error:

@@ -83,7 +83,9 @@ impl Conf {
     #[must_use]
     pub fn overlaid(&self, other: &Conf) -> Conf {
         let mut values = self.values.clone();
-        values.extend(other.values.iter().map(|(key, value)| (*key, value.clone())));
+        // A topic whose compression is the producer's leaves it to whoever appends.
+        let said = other.values.iter().filter(|(key, value)| **key != "compression.type" || *value != "producer");
+        values.extend(said.map(|(key, value)| (*key, value.clone())));
         Conf { values }
     }
 
@@ -98,8 +100,9 @@ impl Conf {
     #[must_use]
     pub fn process_values(&self) -> Conf {
         let mut values = self.values.clone();
-        // How often to flush is a topic's to say, and the opener's where the topic is silent.
-        values.retain(|key, _| scope(key) != Some(Scope::Topic) || key.starts_with("flush."));
+        // How often to flush, and how to compress, is a topic's to say, and the opener's where the topic is silent.
+        let may_be_said = |key: &str| key.starts_with("flush.") || key.starts_with("compression.");
+        values.retain(|key, _| scope(key) != Some(Scope::Topic) || may_be_said(key));
         Conf { values }
     }
 

@@ -79,10 +79,11 @@ class Client:
     _word = "Client"
 
     def __init__(self, config: Any, others: Dict[str, Any]) -> None:
+        self._gone = f"{self._word} was never opened"
         self._settings = parse(config, others)
         self._check_settings()
-        self._gone = ""
         self._env = self._open(path_of(self._settings))
+        self._gone = ""
         _clients.add(self)
 
     def _check_settings(self) -> None:

@@ -56,11 +56,11 @@ class Lane:
         self.room = room - sum(map(_size_of, self.entries[:1]))
         self.stamp = int(time() * 1000)
 
-    def take(self) -> Tuple[List[Entry], int]:
-        """Cuts the batch off: its records, and their time."""
+    def take(self, spare: int) -> Tuple[List[Entry], int]:
+        """Cuts the batch off: its records but for the last `spare` ones, and their time."""
         stamp = self.stamp or int(time() * 1000)
         self.room, self.stamp = -1, 0
-        taken = self.entries[:]
+        taken = self.entries[: len(self.entries) - spare]
         del self.entries[: len(taken)]
         # What another thread began in between was taken, too.
         self.room, self.stamp = -1, 0

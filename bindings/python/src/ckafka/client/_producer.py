@@ -62,7 +62,7 @@ class Producer(Client):
         self._queue_max: int = settings["queue.buffering.max.messages"] or 2147483647
         self._batch_bytes = min(settings["batch.size"], max(LIMIT_BYTES, self._value_max + RECORD_BYTES))
         # A record costs at least its share, so that a full batch is never of more records than it may be.
-        self._cost = max(RECORD_BYTES, self._batch_bytes // settings["batch.num.messages"])
+        self._cost = max(RECORD_BYTES, self._batch_bytes // (settings["batch.num.messages"] + 1) + 1)
         self._durable = settings["acks"] == -1
         self._on_delivery: Optional[Report] = settings.get("on_delivery")
         self._partitioner = Partitioner(settings["partitioner"])
@@ -206,18 +206,19 @@ class Producer(Client):
     def _turn(self, lane: Lane) -> None:
         """A batch begins, or is full."""
         if not lane.stamp:
-            lane.begin(self._batch_bytes)
+            lane.begin(self._batch_bytes - self._cost)
             if self._linger and lane.room >= 0:
                 self._keep_time()
                 return
         elif lane.room >= 0:
             return
-        self._append(lane)
+        # The record that did not fit any more begins the next batch.
+        self._append(lane, 1 if lane.room < 0 and len(lane.entries) > 1 else 0)
 
-    def _append(self, lane: Lane) -> None:
-        """Makes a batch of what is queued."""
+    def _append(self, lane: Lane, spare: int = 0) -> None:
+        """Makes a batch of what is queued, but for the last `spare` records."""
         with lane.lock:
-            taken, stamp = lane.take()
+            taken, stamp = lane.take(spare)
             if taken:
                 # Records without a key go on to another partition.
                 self._sticky.pop(lane.topic, None)
@@ -227,7 +228,7 @@ class Producer(Client):
                 if lane.is_gone:
                     self._forget(lane.topic)
             if lane.entries and not lane.stamp:
-                lane.begin(self._batch_bytes)
+                lane.begin(self._batch_bytes - self._cost)
                 self._keep_time()
 
     def _report(self, count: int, reports: Iterable[Any]) -> None:
@@ -328,7 +329,7 @@ class Producer(Client):
         for lanes in list(self._lanes.values()):
             for lane in lanes:
                 with lane.lock:
-                    taken, stamp = lane.take()
+                    taken, stamp = lane.take(0)
                     lane.report(taken, stamp, None, error, self._report)
 
     def __len__(self) -> int:
@@ -374,6 +375,7 @@ class Producer(Client):
     # Transactions
 
     def _no_transactions(self, *_: Any, **__: Any) -> "NoReturn":
+        """Raises `_NOT_IMPLEMENTED`: transactions are read, not made, in this version."""
         raise not_here("making transactions", "a batch is appended as a whole or not at all")
 
     init_transactions = begin_transaction = commit_transaction = abort_transaction = _no_transactions

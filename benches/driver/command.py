@@ -28,6 +28,7 @@ TOPICS = {
     "memory": footprint.memory,
     "compat": old.compat,
     "python": python.python,
+    "client": python.client,
 }
 
 

@@ -96,15 +96,19 @@ class Bench:
         with self.folder() as folder:
             return self.run(program, contestant, folder, wrap, **settings)
 
-    def run_python(self, contestant, folder, **settings):
-        """Runs a Python contestant, in a folder made for it if none is given."""
+    def python(self):
+        """The Python that has what contestants want."""
         python = self.project / "target" / "venv" / "bin" / "python"
         if not python.exists():
             raise ProgramError("target/venv is missing: run make venv first")
-        if folder is None:
+        return str(python)
+
+    def run_python(self, contestant, place, program="python_log", **settings):
+        """Runs a Python contestant in a folder, in one made for it if none is given, or with the broker at an address."""
+        if place is None:
             with self.folder() as own:
-                return self.run_python(contestant, own, **settings)
-        command = [str(python), "-B", str(self.project / "benches" / "python_log.py"), contestant, str(folder)]
+                return self.run_python(contestant, own, program, **settings)
+        command = [self.python(), "-B", str(self.project / "benches" / f"{program}.py"), contestant, str(place)]
         library = {"CKAFKA_LIBRARY": str(self.project / "build" / "libckafka.so")}
         return json.loads(self._call(command + [f"{name}={value}" for name, value in settings.items()], library))
 

@@ -5,6 +5,9 @@ it was asked for (M records/s; putmulti 3.7, a transaction each 1.0, keys and va
 executemany 1.0, an insert each 0.2, a select 2.9).
 """
 
+import sys
+
+from .programs import ProgramError
 from .row import compare
 
 PUTMULTI, PUT, ITERATE, BUFFERS = 3.7, 1.0, 8.1, 5.6
@@ -68,3 +71,32 @@ def reads(bench):
         yield compare("python", title, "M/s", rates(found[f"ckafka-{way}"]), rates(found[rival]), floor)
     tuples, rows = rates(found["ckafka-as_tuples"]), rates(found["sqlite-as_bytes"])
     yield compare("python", "offset, timestamp, key and value, beside a select", "M/s", tuples, rows, round(4 / SELECT, 2))
+
+
+def client(bench):
+    """Producing and consuming by the names of confluent-kafka, beside itself with a broker on this machine: wall clock."""
+    sys.path.insert(0, str(bench.project / "bindings" / "python" / "tests"))
+    import brokers
+
+    python = bench.python()
+    if brokers.missing(python):
+        print(f"client: left out, missing: {brokers.missing(python)}", file=sys.stderr)
+        return
+    settings = {"records": bench.pick(2_000_000, 500_000)}
+    with bench.folder() as folder:
+        try:
+            with brokers.broker(folder, python) as address:
+                found = bench.interleave({
+                    "ours": lambda: bench.run_python("ckafka.client", None, "python_client", **settings),
+                    "theirs": lambda: bench.run_python("confluent_kafka", address, "python_client", **settings),
+                })  # fmt: skip
+        except RuntimeError as error:
+            raise ProgramError(f"no broker: {error}") from None
+    for case, what, floor in (
+        ("Producer.produce of 100 B, and flush", "produce", 1.5),
+        ("the same with keys", "keyed", None),
+        ("the same with a callback each", "reported", None),
+        ("Consumer.consume(1000)", "consume", 2),
+    ):
+        ours, theirs = ([1e3 / result[what] for result in found[name]] for name in ("ours", "theirs"))
+        yield compare("client", f"{case}, beside confluent-kafka", "M/s", ours, theirs, floor)

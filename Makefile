@@ -47,7 +47,7 @@ test: venv ## every test of at most 12 minutes on 2 cores
 	$(MAKE) check-python
 	@scripts/preflight skipped
 
-test-all: test check-features check-examples check-abi check-broker check-models check-python-slow check-release check-hostile check-races check-dist ## test, and what takes longer: brokers, sanitizers, all features, sizes, races
+test-all: test check-features check-examples check-abi check-broker check-models check-release check-hostile check-races check-dist check-python-slow ## test, and what takes longer: brokers, sanitizers, all features, sizes, races
 
 wheel: lib venv ## dist/: the Python package, as a wheel with the library inside and as sources
 	PYTHON=$(VENV)/bin/python scripts/wheel $(BUILD) dist
@@ -61,10 +61,10 @@ check-python: lib venv
 check-python-slow: lib venv
 	CKAFKA_SLOW=1 $(CHECK_PYTHON) -m slow
 
-# Every choice of codecs: what is left out must not be missed by the rest. None and all are built.
+# Every choice of codecs, and the C-Kafka interface by itself: what is left out must not be missed by the rest. None and all are built.
 check-features:
 	$(CARGO) test $(CARGO_FLAGS) --no-default-features --lib
-	for choice in {,gzip}\ {,snappy}\ {,lz4}\ {,zstd}; do \
+	for choice in {,gzip}\ {,snappy}\ {,lz4}\ {,zstd} compat; do \
 	  $(CARGO) clippy $(CARGO_FLAGS) --no-default-features --features "$$choice" --lib -- -D warnings || exit; \
 	done
 	$(CARGO) check $(CARGO_FLAGS) --all-features --all-targets
@@ -75,7 +75,7 @@ check-examples: lib
 	scripts/check-examples $(BUILD)
 
 # Every allocation fails once; then a minute of close against use, and wrong arguments, in a library that is instrumented itself.
-check-hostile:
+check-hostile: venv
 	CKAFKA_HOSTILE_STEP=1 $(CARGO) test $(TEST_FLAGS) --test hostile_memory
 	scripts/check-sanitized address 60
 
@@ -95,9 +95,9 @@ RACES = env RUSTC_BOOTSTRAP=1 RUSTFLAGS="-Zsanitizer=thread" CARGO_TARGET_DIR=$(
   $(CARGO) test $(CARGO_FLAGS) -Zbuild-std --target $(HOST)
 check-races:
 	@scripts/preflight races
-	$(RACES) --no-run --lib --test engine_threads --test read_wait --test read_live
+	$(RACES) --no-run --lib --test engine_threads --test read_wait --test read_live --test compat_races
 	timeout 300 $(RACES) --lib -- ffi::handle ffi::message two_threads
-	timeout 300 $(RACES) --test engine_threads --test read_wait --test read_live
+	timeout 300 $(RACES) --test engine_threads --test read_wait --test read_live --test compat_races
 	scripts/check-sanitized thread 60
 
 # Sums the counts that each test of the kill harness ends with; the last line is the sum.
@@ -111,7 +111,7 @@ soak: ## kill processes at random for MINUTES=10, then between any two instructi
 	  CKAFKA_STEP_ALL=1 CKAFKA_STEP_SECONDS=$$(($(MINUTES) * 10)) $(CARGO) test $(TEST_FLAGS) --test kill_steps -- --nocapture; \
 	} 2>&1 | $(SUM_SOAK)
 
-bench: lib ## each benchmark beside its reference loop, into docs/bench/; fails below a floor
+bench: lib venv ## each benchmark beside its reference loop, into docs/bench/; fails below a floor
 	benches/run --record
 
 lint: venv ## formatting, clippy, docs, the tidy rules, the header, shell and Python

@@ -7,8 +7,8 @@ from .words import number
 
 COMMANDS = """
 ```
-make bench                            # everything, about eight minutes; writes this page
-benches/run --quick                   # about three minutes, the same floors
+make bench                            # everything, about fifteen minutes; writes this page
+benches/run --quick                   # about six minutes, the same floors
 benches/run append latency            # some topics
 benches/run --quick --record          # writes this page from a quick run
 CKAFKA_BENCH_DIR=/mnt benches/run     # on another file system

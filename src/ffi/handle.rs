@@ -17,6 +17,7 @@ use std::sync::atomic::{AtomicPtr, AtomicU32, AtomicU64};
 
 use super::memory::boxed;
 use super::slot::{Closing, GENERATION_MAX, Left, LeftInSignal, Refusal, Slot};
+use crate::sys::cancel::NoCancellation;
 use crate::sys::fork;
 
 const CHUNK_SLOTS: usize = 1024;
@@ -210,6 +211,8 @@ impl<T: Send + Sync> Table<T> {
         if !object.is_null() && !is_inherited {
             // SAFETY: it came from `Box::into_raw` in `insert`, and emptying gave it to this caller alone.
             let object = unsafe { Box::from_raw(object) };
+            // Files are closed here, in whatever call this is.
+            let _whole = NoCancellation::begin();
             // A panic while it is dropped must not reach the host; the memory is then lost.
             drop(catch_unwind(AssertUnwindSafe(|| drop(object))));
         }

@@ -18,6 +18,7 @@ EXAMPLES := $(MAKE) -C c-examples CKAFKA_INCLUDEDIR=$(CURDIR)/include
 .PHONY: all help lib demo test test-all bench lint header clean venv jars soak
 .PHONY: check-models check-races check-more
 .PHONY: examples check-features check-examples check-hostile check-broker
+.PHONY: wheel check-python check-python-slow
 
 all: lib ## build libckafka.so and libckafka.a into build/ (the header is in include/)
 
@@ -44,11 +45,24 @@ test: venv ## every test of at most 12 minutes on 2 cores
 	$(CARGO) test $(TEST_FLAGS)
 	$(MAKE) demo
 	scripts/check-header $(BUILD)
+	$(MAKE) check-python
 	@scripts/preflight skipped
 
-test-all: test check-features check-examples check-abi check-broker check-models ## test, and what takes longer: brokers, sanitizers, all features
+test-all: test check-features check-examples check-abi check-broker check-models check-python-slow ## test, and what takes longer: brokers, sanitizers, all features
 
 check-more: check-release check-hostile check-dist check-races ## what takes longer still: size, hostile callers, an offline archive, races
+
+wheel: lib venv ## dist/: the Python package, as a wheel with the library inside and as sources
+	PYTHON=$(VENV)/bin/python scripts/wheel $(BUILD) dist
+
+# The Python package against the built library.
+CHECK_PYTHON = CKAFKA_LIBRARY=$(BUILD)/libckafka.so $(VENV)/bin/python -B -m pytest -p no:cacheprovider \
+  -c bindings/python/pyproject.toml bindings/python/tests
+check-python: lib venv
+	$(CHECK_PYTHON)
+
+check-python-slow: lib venv
+	CKAFKA_SLOW=1 $(CHECK_PYTHON) -m slow
 
 # Each codec by itself, none and all: what is left out must not be missed by the rest.
 check-features:
@@ -61,9 +75,9 @@ check-examples: lib
 	@scripts/preflight all
 	scripts/check-examples $(BUILD)
 
-# A minute of each race, every allocation, and a library that is instrumented itself.
+# A minute of each race, every allocation (in memory, for a disk syncs only so often), and a library that is instrumented itself.
 check-hostile:
-	CKAFKA_HOSTILE_SECONDS=60 CKAFKA_HOSTILE_STEP=1 $(CARGO) test $(TEST_FLAGS) --test hostile_race --test hostile_memory -- --nocapture
+	TMPDIR=/dev/shm CKAFKA_HOSTILE_SECONDS=60 CKAFKA_HOSTILE_STEP=1 $(CARGO) test $(TEST_FLAGS) --test hostile_race --test hostile_memory -- --nocapture
 	scripts/check-sanitized 60
 
 # A real broker takes our directories over, what many writers left in them too, and is kept out while we are there.

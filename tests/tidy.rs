@@ -56,7 +56,7 @@ pub fn check(path: &str, text: &str) -> Vec<Finding> {
 
 /// Folders whose bytes are not ours to judge, or are made by a build.
 const NOT_OURS: [&str; 6] = [".git", "target", "build", "tests/golden", "c-examples/data", "fuzz/corpus"];
-const LANGUAGES: [&str; 9] = ["rs", "c", "h", "py", "sh", "md", "toml", "yml", "mk"];
+const LANGUAGES: [&str; 11] = ["rs", "c", "h", "cpp", "hpp", "py", "sh", "md", "toml", "yml", "mk"];
 const NAMED_FILES: [&str; 3] = ["Makefile", "preflight", "run"];
 
 fn is_ours(path: &Path) -> bool {

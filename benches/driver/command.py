@@ -6,7 +6,7 @@ import pathlib
 import sys
 import time
 
-from . import delay, footprint, machine, report, sharing, throughput
+from . import delay, footprint, machine, old, report, sharing, throughput
 from .programs import Bench, ProgramError
 
 PROJECT = pathlib.Path(__file__).resolve().parents[2]
@@ -15,6 +15,7 @@ TOPICS = {
     "append": throughput.append,
     "durable": throughput.durable,
     "read": throughput.read,
+    "cpp": throughput.cpp,
     "random": throughput.random,
     "latency": delay.latency,
     "send": throughput.send,
@@ -24,6 +25,7 @@ TOPICS = {
     "open": footprint.clean_open,
     "partitions": sharing.partitions,
     "memory": footprint.memory,
+    "compat": old.compat,
 }
 
 

@@ -9,8 +9,10 @@ import shutil
 import subprocess
 
 FLAGS = "-O3 -march=native -std=gnu11 -D_GNU_SOURCE -Wall -Wextra -Werror -pthread".split()
-PROGRAMS = "append durable read latency send worst open memory quiet writers".split()
-SHARED = "common dataset".split()
+PROGRAMS = "append durable read latency send worst open memory quiet writers compat compat_serve".split()
+CPP_FLAGS = "-O3 -march=native -std=c++20 -D_GNU_SOURCE -Wall -Wextra -Werror -pthread".split()
+CPP_PROGRAMS = ["read_cpp"]
+SHARED = "common dataset loops".split()
 TIMEOUT_S = 300
 BUILD_TIMEOUT_S = 1800
 
@@ -54,6 +56,20 @@ class Bench:
         self._call([*cargo, *settings], BUILD_TIMEOUT_S)
         self._call([str(self.project / "scripts" / "relink"), str(target / "release" / "libckafka.a"), str(place)])
         return place
+
+    def build_cpp(self):
+        """Compiles the programs in C++, which need a compiler that the others do without."""
+        include = ["-I", str(self.project / "include"), "-I", str(self.project / "benches")]
+        library, folder = self.project / "build", self.target / "bin"
+        shared = [str(folder / f"{name}.o") for name in SHARED]
+        for name, made in zip(SHARED, shared):
+            source = str(self.project / "benches" / f"{name}.c")
+            self._call([os.environ.get("CC", "cc"), *FLAGS, *include, "-c", source, "-o", made])
+        link = ["-L", str(library), "-lckafka", f"-Wl,-rpath,{library}"]
+        for name in CPP_PROGRAMS:
+            source = str(self.project / "benches" / f"{name}.cpp")
+            command = [os.environ.get("CXX", "c++"), *CPP_FLAGS, *include, source, *shared]
+            self._call([*command, "-o", str(folder / name), *link])
 
     @contextlib.contextmanager
     def folder(self):

@@ -83,6 +83,21 @@ def read(bench):
         yield compare("read", f"{size} B in order, by columns", "GB/s", rates(results["columns"], scale=1e-9), bare)
 
 
+def cpp(bench):
+    """The loops of `read` in C++ beside the same ones in C, in one process and turn by turn: processor time."""
+    bench.build_cpp()
+    with bench.folder() as folder:
+        bench.run("read", "make", folder, records=bench.pick(4_000_000, 1_000_000), batch=100)
+        passes = bench.run("read_cpp", "all", folder, turns=4 * bench.runs, touch_mib=256)
+    speeds = {name: [passes["records"] * 1e3 / ns for ns in passes[name]] for name in passes if name != "records"}
+    for case, ours, reference in (
+        ("range-for over views, 100 B", "views", "rows"),
+        ("range-for over a reader, 100 B", "stream", "rows"),
+        ("columns, 100 B", "columns", "c_columns"),
+    ):
+        yield compare("cpp", case, "M records/s", speeds[ours], speeds[reference], 0.95)
+
+
 def random(bench):
     """Single records by their offsets."""
     for batch, records, reads, floor in (

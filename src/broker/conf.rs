@@ -7,7 +7,6 @@
 mod suggest;
 mod table;
 
-use std::collections::BTreeMap;
 use std::time::Duration;
 
 use self::table::{KEYS, Key, Scope};
@@ -44,8 +43,8 @@ pub enum FilesystemCheck {
 /// A set of configuration values; what is not set has its default.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Conf {
-    /// Only what was set, in one spelling.
-    values: BTreeMap<&'static str, String>,
+    /// Only what was set, in one spelling; by name.
+    values: Vec<(&'static str, String)>,
 }
 
 impl Conf {
@@ -69,8 +68,36 @@ impl Conf {
                 return Err(Error::UnsupportedCodec { codec: codec.name() });
             }
         }
-        self.values.insert(known.name, spelled);
+        self.put(known.name, spelled)
+    }
+
+    fn put(&mut self, name: &'static str, value: String) -> Result<()> {
+        match self.values.binary_search_by_key(&name, |(name, _)| *name) {
+            Ok(at) => self.values[at].1 = value,
+            Err(at) => {
+                self.values.try_reserve(1).map_err(|_| no_memory(size_of::<(&str, String)>()))?;
+                self.values.insert(at, (name, value));
+            }
+        }
         Ok(())
+    }
+
+    fn set_value(&self, name: &str) -> Option<&str> {
+        let at = self.values.binary_search_by_key(&name, |(name, _)| *name).ok()?;
+        self.values.get(at).map(|(_, value)| value.as_str())
+    }
+
+    /// A copy, where there is memory for one.
+    pub fn try_clone(&self) -> Result<Conf> {
+        let mut values = Vec::new();
+        values.try_reserve_exact(self.values.len()).map_err(|_| no_memory(size_of_val(self.values.as_slice())))?;
+        for (name, value) in &self.values {
+            let mut copy = String::new();
+            copy.try_reserve_exact(value.len()).map_err(|_| no_memory(value.len()))?;
+            copy.push_str(value);
+            values.push((*name, copy));
+        }
+        Ok(Conf { values })
     }
 
     /// The value, or the default.
@@ -82,8 +109,9 @@ impl Conf {
     /// These values with `other`'s laid over them.
     #[must_use]
     pub fn overlaid(&self, other: &Conf) -> Conf {
-        let mut values = self.values.clone();
-        values.extend(other.values.iter().map(|(key, value)| (*key, value.clone())));
+        let mut values: Vec<_> = other.values.clone();
+        values.extend(self.values.iter().filter(|(name, _)| other.set_value(name).is_none()).cloned());
+        values.sort_unstable();
         Conf { values }
     }
 
@@ -99,7 +127,7 @@ impl Conf {
     pub fn process_values(&self) -> Conf {
         let mut values = self.values.clone();
         // How often to flush is a topic's to say, and the opener's where the topic is silent.
-        values.retain(|key, _| scope(key) != Some(Scope::Topic) || key.starts_with("flush."));
+        values.retain(|(key, _)| scope(key) != Some(Scope::Topic) || key.starts_with("flush."));
         Conf { values }
     }
 
@@ -174,13 +202,13 @@ impl Conf {
             Codec::Zstd => "compression.zstd.level",
             Codec::None | Codec::Snappy => return Ok(Compression { codec, level: None }),
         };
-        let level = if self.values.contains_key(key) { Some(self.number(key)?) } else { None };
+        let level = if self.set_value(key).is_some() { Some(self.number(key)?) } else { None };
         Ok(Compression { codec, level })
     }
 
     fn text(&self, name: &str) -> &str {
         let default = || KEYS.iter().find(|key| key.name == name).map_or("", |key| key.default);
-        self.values.get(name).map_or_else(default, String::as_str)
+        self.set_value(name).unwrap_or_else(default)
     }
 
     fn number<T: TryFrom<i64>>(&self, name: &str) -> Result<T> {
@@ -212,6 +240,10 @@ fn codec(text: &str) -> Codec {
 
 fn scope(name: &str) -> Option<Scope> {
     KEYS.iter().find(|key| key.name == name).map(|key| key.scope)
+}
+
+fn no_memory(bytes: usize) -> Error {
+    Error::OutOfMemory { what: "a configuration", bytes }
 }
 
 fn find(key: &str, value: &str) -> Result<&'static Key> {

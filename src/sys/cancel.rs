@@ -33,8 +33,8 @@ unsafe extern "C" {
 pub(super) const PTHREAD_CANCEL_DISABLE: c_int = 1;
 
 impl NoCancellation {
-    #[inline]
     /// From here on.
+    #[inline]
     #[must_use]
     pub fn begin() -> Self {
         let (count, mut before) = CANCELLATION.get();

@@ -1,4 +1,4 @@
-//! Open-file-description locks on single bytes of a file (`F_OFD_SETLK`), never waiting in the kernel.
+//! Open-file-description locks on single bytes of a file (`F_OFD_SETLK`). Only [`wait_exclusive`] waits in the kernel.
 //!
 //! They belong to the open file description, so two handles of one process exclude each other, and a host that opens
 //! and closes the same file takes nothing away. A copy of the descriptor in a forked child keeps them: such files are
@@ -23,6 +23,15 @@ pub fn try_shared(file: &File, byte: u64) -> Result<bool> {
 /// Tries an exclusive lock; `false`: somebody else holds it. Upgrades or downgrades a lock of the same description.
 pub fn try_exclusive(file: &File, byte: u64) -> Result<bool> {
     set(file, libc::F_WRLCK, byte)
+}
+
+/// Waits for an exclusive lock on byte `byte`; for ever where its owner never lets go.
+#[cfg(feature = "compat")]
+pub fn wait_exclusive(file: &File, byte: u64) -> Result<()> {
+    let lock = on_byte(file, libc::F_WRLCK, byte)?;
+    let descriptor = file.descriptor()?;
+    retry(|| fcntl(&descriptor, FcntlArg::F_OFD_SETLKW(&lock))).map_err(|errno| error(file, errno))?;
+    Ok(())
 }
 
 /// Lets go.

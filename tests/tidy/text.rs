@@ -33,7 +33,7 @@ fn machine_paths() -> [String; 3] {
 pub fn check(path: &str, text: &str, report: &mut dyn FnMut(usize, String)) {
     let language = path.rsplit_once('.').map_or("", |(_, language)| language);
     let count = text.lines().count();
-    let is_source = matches!(language, "rs" | "c" | "py" | "sh") || path.ends_with("Makefile");
+    let is_source = matches!(language, "rs" | "c" | "cpp" | "py" | "sh") || path.ends_with("Makefile");
     if is_source && count > FILE_LINES_MAX {
         let file = path.rsplit('/').next().unwrap_or(path);
         report(
@@ -64,7 +64,7 @@ pub fn check(path: &str, text: &str, report: &mut dyn FnMut(usize, String)) {
         check_speech(number, line, report);
     }
     match language {
-        "c" => check_c_functions(text, report),
+        "c" | "cpp" => check_c_functions(text, report),
         "py" => check_python_functions(text, report),
         _ => {}
     }
@@ -75,7 +75,7 @@ fn check_opening(language: &str, text: &str, report: &mut dyn FnMut(usize, Strin
     let first = lines.next().unwrap_or_default();
     let opening = if first.starts_with("#!") { lines.next().unwrap_or_default() } else { first };
     let (is_right, wanted) = match language {
-        "c" | "h" => (opening.starts_with("/*"), "a block comment"),
+        "c" | "h" | "cpp" | "hpp" => (opening.starts_with("/*"), "a block comment"),
         "py" => (opening.starts_with("\"\"\"") || opening.starts_with('#'), "a docstring"),
         "sh" => (opening.starts_with('#'), "a comment"),
         _ => (true, ""),

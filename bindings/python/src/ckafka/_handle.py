@@ -1,0 +1,61 @@
+"""What all objects that stand for a handle of C have in common: closing, forks, and who keeps whom open.
+
+A handle is a number; the library itself knows whether it is open, closed, or of the parent of a forked process. So no
+call is guarded by a check of ours: the answer tells, and only then something is done about it.
+"""
+
+from __future__ import annotations
+
+import time
+from ctypes import c_void_p
+from ._api import CONSTANTS
+from .errors import Closed, raise_for
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any, Callable, Optional
+
+BUSY = CONSTANTS["CKAFKA_ERR__BUSY"]
+BAD_HANDLE = CONSTANTS["CKAFKA_ERR__BAD_HANDLE"]
+FORKED = CONSTANTS["CKAFKA_ERR__FORKED"]
+CLOSE_PATIENCE_S = 1.0
+
+
+class Handle:
+    """One handle. `_pointer` is passed to C as it is; NULL before it is opened and after it was closed."""
+
+    def __init__(self) -> None:
+        self._pointer = c_void_p()
+        self._closed = False
+
+    @property
+    def closed(self) -> bool:
+        """Whether `close()` was called."""
+        return self._closed
+
+    def _revive(self, code: int) -> bool:
+        """Opens the handle anew after a call answered `code`; False where that is not for it to do."""
+        return False
+
+    def _call(self, function: Callable[..., int], *arguments: Any) -> None:
+        """Calls a function with this handle as its first argument, once more if the handle could be revived."""
+        code = function(self._pointer, *arguments)
+        if code and (code == FORKED or code == BAD_HANDLE) and self._revive(code):
+            code = function(self._pointer, *arguments)
+        if code:
+            self._raise(code)
+
+    def _raise(self, code: int, offset: Optional[int] = None) -> None:
+        if code == BAD_HANDLE and self._closed:
+            raise Closed(f"this {type(self).__name__} is closed")
+        raise_for(code, offset)
+
+
+def close_patiently(function: Callable[[Any], int], pointer: Any) -> int:
+    """Closes a handle, waiting for calls of other threads that are about to end."""
+    deadline = time.monotonic() + CLOSE_PATIENCE_S
+    code = function(pointer)
+    while code == BUSY and time.monotonic() < deadline:
+        time.sleep(0.001)
+        code = function(pointer)
+    return code

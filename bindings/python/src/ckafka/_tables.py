@@ -1,0 +1,120 @@
+"""Batches as tables of NumPy, Arrow and pandas, which are imported when they are asked for and not before."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Dict
+
+import numpy
+
+if TYPE_CHECKING:
+    import pandas
+    import pyarrow
+
+    from ._batch import Batch
+
+INLINE_BYTES = 12
+Array = numpy.ndarray[Any, Any]
+
+
+def numpy_columns(batch: "Batch") -> Dict[str, Array]:
+    """Every column as it lies in memory."""
+    return {
+        "offset": numpy.frombuffer(batch.offsets, "<i8"),
+        "timestamp": numpy.frombuffer(batch.timestamps, "<M8[ms]"),
+        "key_position": numpy.frombuffer(batch.key_positions, "<u8"),
+        "key_length": numpy.frombuffer(batch.key_lengths, "<i4"),
+        "value_position": numpy.frombuffer(batch.value_positions, "<u8"),
+        "value_length": numpy.frombuffer(batch.value_lengths, "<i4"),
+        "data": numpy.frombuffer(batch.data, "u1"),
+    }
+
+
+def numpy_values(batch: "Batch", dtype: Any) -> Array:
+    """Values of one size. They lie at even distances for as long as the parts before them keep their sizes."""
+    kind = numpy.dtype(dtype)
+    lengths = numpy.frombuffer(batch.value_lengths, "<i4")
+    odd = numpy.flatnonzero(lengths != kind.itemsize)
+    if odd.size:
+        size, offset = int(lengths[odd[0]]), batch.offsets[int(odd[0])]
+        found = "None" if size < 0 else f"{size} bytes"
+        raise ValueError(f"the value at offset {offset} is {found}, a {kind} takes {kind.itemsize}")
+    if not len(batch):
+        return numpy.empty(0, kind)
+    at = numpy.frombuffer(batch.value_positions, "<u8").astype("i8")
+    steps = numpy.diff(at)
+    bounds = numpy.flatnonzero(numpy.diff(steps)) + 2
+    runs = []
+    begin = 0
+    while begin < len(at):
+        following = bounds[numpy.searchsorted(bounds, begin + 2) :]
+        end = int(following[0]) if following.size else len(at)
+        step = int(steps[begin]) if end - begin > 1 else kind.itemsize
+        runs.append(numpy.ndarray((end - begin,), kind, batch.data, int(at[begin]), (step,)))
+        begin = end
+    return runs[0] if len(runs) == 1 else numpy.concatenate(runs)
+
+
+def _arrow_bytes(batch: "Batch", positions: memoryview, lengths: memoryview) -> "pyarrow.Array":
+    """Keys or values as Arrow's views: 16 bytes each, of length, first bytes, number of the buffer, place in it."""
+    import pyarrow
+
+    data = batch.data
+    if len(data) > 2**31 - 1:
+        raise ValueError("Arrow's views reach no further than 2 GiB: fetch fewer bytes at a time")
+    count = len(batch)
+    at = numpy.frombuffer(positions, "<u8").astype("<i4")
+    sizes = numpy.frombuffer(lengths, "<i4")
+    is_null = sizes < 0
+    views = numpy.zeros((count, 4), "<i4")
+    views[:, 0] = numpy.maximum(sizes, 0) if is_null.any() else sizes
+    large = sizes > INLINE_BYTES
+    # Four bytes from any place: what reaches past the end is cut off, and is short enough to be done one by one.
+    words = numpy.ndarray((max(len(data) - 3, 0),), "<u4", data, 0, (1,)) if len(data) > 3 else numpy.zeros(0, "<u4")
+    if large.all():
+        views[:, 1] = words[at].view("<i4")
+        views[:, 3] = at
+    else:
+        views[large, 1] = words[at[large]].view("<i4")
+        views[large, 3] = at[large]
+        raw = views.view("u1").reshape(count, 16)
+        small = ~large & ~is_null
+        inside = small & (at <= len(data) - INLINE_BYTES)
+        for word in range(3):
+            views[inside, 1 + word] = words[at[inside] + 4 * word].view("<i4")
+        raw[:, 4:][inside[:, None] & (numpy.arange(INLINE_BYTES) >= sizes[:, None])] = 0
+        for number in numpy.flatnonzero(small & ~inside):
+            size = int(sizes[number])
+            raw[number, 4 : 4 + size] = numpy.frombuffer(data[int(at[number]) : int(at[number]) + size], "u1")
+    valid = pyarrow.py_buffer(numpy.packbits(~is_null, bitorder="little")) if is_null.any() else None
+    buffers = [valid, pyarrow.py_buffer(views), pyarrow.py_buffer(data)]
+    return pyarrow.Array.from_buffers(pyarrow.binary_view(), count, buffers)
+
+
+def arrow_batch(batch: "Batch") -> "pyarrow.RecordBatch":
+    """Offset, timestamp, key, value."""
+    import pyarrow
+
+    numbers = [None, pyarrow.py_buffer(batch.offsets)]
+    times = [None, pyarrow.py_buffer(batch.timestamps)]
+    columns = {
+        "offset": pyarrow.Array.from_buffers(pyarrow.int64(), len(batch), numbers),
+        "timestamp": pyarrow.Array.from_buffers(pyarrow.timestamp("ms", "UTC"), len(batch), times),
+        "key": _arrow_bytes(batch, batch.key_positions, batch.key_lengths),
+        "value": _arrow_bytes(batch, batch.value_positions, batch.value_lengths),
+    }
+    return pyarrow.RecordBatch.from_arrays(list(columns.values()), names=list(columns))
+
+
+def pandas_frame(batch: "Batch") -> "pandas.DataFrame":
+    """Offset, timestamp, key, value."""
+    import pandas
+
+    return pandas.DataFrame(
+        {
+            "offset": numpy.frombuffer(batch.offsets, "<i8"),
+            "timestamp": pandas.Series(numpy.frombuffer(batch.timestamps, "<M8[ms]")).dt.tz_localize("UTC"),
+            "key": pandas.Series(list(batch.keys()), dtype=object),
+            "value": pandas.Series(list(batch.values()), dtype=object),
+        },
+        copy=False,
+    )

@@ -1,4 +1,5 @@
-//! Gives the shared library its SONAME, and makes the C header from the sources of the C boundary.
+//! Gives the shared library its SONAME, makes the C header from the sources of the C boundary, and compiles the C half of
+//! the C-Kafka interface.
 //!
 //! The header always goes to the build folder, where a test compares it with `include/ckafka.h`; that file is written
 //! only on request (`CKAFKA_WRITE_HEADER=1`), as building a published crate must not change its sources.
@@ -35,6 +36,9 @@ fn main() {
         println!("cargo::rustc-cdylib-link-arg=-Wl,-z,nodelete");
     }
     let root = PathBuf::from(variable("CARGO_MANIFEST_DIR"));
+    if env::var_os("CARGO_FEATURE_COMPAT").is_some() {
+        compile_shim(&root.join("src/compat/shim"));
+    }
     let header = fold(&generate(&root));
     let built = Path::new(&variable("OUT_DIR")).join("ckafka.h");
     fs::write(&built, &header).expect("the build folder is writable");
@@ -46,6 +50,18 @@ fn main() {
             fs::write(&place, &header).expect("the header is writable");
         }
     }
+}
+
+/// What Rust cannot say or must not do: see src/compat/shim/shim.h.
+fn compile_shim(folder: &Path) {
+    println!("cargo::rerun-if-changed=src/compat/shim");
+    cc::Build::new()
+        .files(["print.c", "threads.c"].map(|name| folder.join(name)))
+        .std("gnu11")
+        .define("_GNU_SOURCE", None)
+        .extra_warnings(true)
+        .flag_if_supported("-fvisibility=hidden")
+        .compile("ckafka_shim");
 }
 
 fn variable(name: &str) -> String {

@@ -94,6 +94,9 @@ started=
 cat "$work/server.out" "$work"/client-*.out
 [ "$status" -eq 0 ] || fail "the server ended with $status"
 
+title "parity: C-Kafka's start_server and the new interface, on the segment of that log"
+sh "$(dirname "$0")/compat/parity.sh" "$programs/compat" "$log/quakes-0/00000000000000000000.log"
+
 title "figures"
 printf '%-9s %8s %10s %10s\n' "" records bytes MB/s
 row appended "$work/quakes_append.out" "each batch on disk before the next"

@@ -18,7 +18,7 @@ PACKAGE  = $(BUILD)/package
 CMAKEDIR = $(LIBDIR)/cmake/ckafka
 
 # What is installed, and nothing else is removed.
-INSTALLED = $(INCLUDEDIR)/ckafka.h $(INCLUDEDIR)/ckafka.hpp $(LIBDIR)/libckafka.so.$(VERSION) $(LIBDIR)/libckafka.so.0 \
+INSTALLED = $(INCLUDEDIR)/ckafka.h $(INCLUDEDIR)/ckafka.hpp $(INCLUDEDIR)/ckafka_compat.h $(LIBDIR)/libckafka.so.$(VERSION) $(LIBDIR)/libckafka.so.0 \
 	$(LIBDIR)/libckafka.so $(LIBDIR)/libckafka.a $(LIBDIR)/pkgconfig/ckafka.pc $(CMAKEDIR)/ckafka-config.cmake \
 	$(CMAKEDIR)/ckafka-config-version.cmake $(MANDIR)/man3/ckafka.3 $(DOCDIR)/LICENSE-APACHE $(DOCDIR)/LICENSE-MIT \
 	$(DOCDIR)/THIRD-PARTY-LICENSES.txt
@@ -33,7 +33,7 @@ package: lib
 
 install: package ## into PREFIX (/usr/local): libraries, headers, pkg-config, CMake, man page, licences
 	$(INSTALL) -d $(addprefix $(DESTDIR),$(sort $(dir $(INSTALLED))))
-	$(INSTALL) -m 644 include/ckafka.h include/ckafka.hpp $(DESTDIR)$(INCLUDEDIR)
+	$(INSTALL) -m 644 include/ckafka.h include/ckafka.hpp include/ckafka_compat.h $(DESTDIR)$(INCLUDEDIR)
 	$(INSTALL) -m 755 $(BUILD)/libckafka.so.$(VERSION) $(DESTDIR)$(LIBDIR)/libckafka.so.$(VERSION)
 	ln -sfn libckafka.so.$(VERSION) $(DESTDIR)$(LIBDIR)/libckafka.so.0
 	ln -sfn libckafka.so.0 $(DESTDIR)$(LIBDIR)/libckafka.so

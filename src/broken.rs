@@ -43,7 +43,7 @@ pub enum Rule {
     TakerWakes,
     /// Who takes grow from the dead lists the folder again and sets prepared base and end.
     GrowTakerRefreshes,
-    /// A waiter for the end sleeps in slices.
+    /// A waiter sleeps in slices.
     SlicedWaits,
     /// An index is never zeroed where its file already has entries of another process.
     IndexLengthIsAsked,
@@ -77,6 +77,14 @@ pub enum Rule {
     StaleIsNoticed,
     /// The directory is synced before the first durable acknowledgement in it.
     DirectorySync,
+    /// Clearing an armed bit changes the word for good.
+    ArmedSequence,
+    /// Locks belong to the open file description: two copies of the library in one process exclude each other, and a host that closes the file takes none away.
+    DescriptionLocks,
+    /// A forked child keeps no lock of its parent's.
+    ChildLetsGo,
+    /// No thread is cancelled inside a call.
+    NoCancellation,
 }
 }
 
@@ -161,6 +169,10 @@ pub enum Point {
     WakeCleared,
     /// A growth is about to zero.
     GrowBegun,
+    /// A fetch has found its log in order, and has loaded nothing yet.
+    FetchChecked,
+    /// A waiter has armed and looked again, and is about to sleep.
+    WaitArmed,
 }
 }
 
@@ -177,6 +189,8 @@ pub enum Action {
     Abandon,
     /// Only [`struck`] tells.
     Strike,
+    /// The thread sleeps for a moment, in a call at which it may be cancelled.
+    Linger,
 }
 }
 
@@ -209,6 +223,7 @@ mod armed {
     use std::sync::atomic::{AtomicU32, AtomicU64};
 
     use super::{Action, Point, Rule};
+    use crate::sys::ground::{self, Ground};
     use crate::sys::halt;
 
     static LEFT_OUT: AtomicU64 = AtomicU64::new(0);
@@ -217,6 +232,12 @@ mod armed {
 
     /// Leaves a rule out in this process, for good.
     pub fn leave_out(rule: Rule) {
+        match rule {
+            Rule::DescriptionLocks => ground::take_away(Ground::DescriptionLocks),
+            Rule::ChildLetsGo => ground::take_away(Ground::ReleaseInChild),
+            Rule::NoCancellation => ground::take_away(Ground::NoCancellation),
+            _ => {}
+        }
         LEFT_OUT.fetch_or(1 << rule as u8, SeqCst);
     }
 
@@ -268,6 +289,7 @@ mod armed {
             n if n == Action::Kill as u32 => halt::kill(),
             n if n == Action::Stop as u32 => halt::stop(),
             n if n == Action::Panic as u32 => panic!("a panic that a test asked for"),
+            n if n == Action::Linger as u32 => std::thread::sleep(std::time::Duration::from_millis(300)),
             n if n == Action::Abandon as u32 => loop {
                 std::thread::sleep(std::time::Duration::from_secs(3600));
             },

@@ -123,6 +123,16 @@ pub enum Error {
         /// The limit.
         limit: u64,
     },
+    /// A message of a C-Kafka log is larger than the log that takes it over allows.
+    #[error("{} at position {position}: the message is larger than the {limit} bytes that the log takes (max.message.bytes, segment.bytes)", path.display())]
+    MessageTooLarge {
+        /// The C-Kafka log.
+        path: PathBuf,
+        /// Byte position of the record.
+        position: u64,
+        /// The limit.
+        limit: u64,
+    },
     /// A codec is not compiled in.
     #[error("compression {codec} is not built into this library")]
     UnsupportedCodec {

@@ -3,7 +3,7 @@
 //! A directory of Apache Kafka's own files is opened in-process, appended to, read without a copy and sent to a
 //! descriptor without a copy. The rooms, each using only those below it:
 //!
-//! - [`ffi`]: the C API, one file per C noun;
+//! - [`ffi`]: the C API, one file per C noun; [`compat`]: the C-Kafka interface, one file per old folder;
 //! - [`broker`]: a data directory, its topics and partitions;
 //! - [`storage`]: the engine of one partition: segments, indexes, control page, readers, recovery;
 //! - [`sys`]: every system call and mapping; [`record`]: pure bytes of batches and records;
@@ -11,6 +11,9 @@
 
 pub mod broken;
 pub mod broker;
+#[cfg(feature = "compat")]
+#[expect(unsafe_code, reason = "the C boundary dereferences what C callers pass")]
+pub mod compat;
 pub mod error;
 #[expect(unsafe_code, reason = "the C boundary dereferences what C callers pass")]
 pub mod ffi;

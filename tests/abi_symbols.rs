@@ -25,7 +25,19 @@ fn list_and_header_have_the_same_functions() {
     let declared: BTreeSet<String> = driver::functions().into_iter().map(|(name, _)| name).collect();
     let listed: Vec<String> = packaging::listed().into_iter().map(|(name, _)| name).collect();
     assert_eq!(listed.len(), listed.iter().collect::<BTreeSet<_>>().len(), "a symbol is listed twice");
-    assert_eq!(declared, listed.into_iter().collect(), "packaging/exports.list and include/ckafka.h");
+    let compat: BTreeSet<String> = driver::compat_functions().into_iter().collect();
+    assert!(declared.is_disjoint(&compat), "a name is in both headers");
+    let declared: BTreeSet<String> = declared.union(&compat).cloned().collect();
+    assert_eq!(declared, listed.into_iter().collect(), "packaging/exports.list and the headers");
+    assert_eq!(compat.len(), 23 + 1, "the functions of C-Kafka that are the library's, and the import: {compat:?}");
+}
+
+#[test]
+fn the_old_names_have_a_version_of_their_own() {
+    let compat: BTreeSet<String> = driver::compat_functions().into_iter().collect();
+    for (name, node) in packaging::listed() {
+        assert_eq!(node == "CKAFKA_COMPAT_1", compat.contains(&name), "{name} at {node}");
+    }
 }
 
 #[test]
@@ -85,6 +97,8 @@ fn archive_is_one_object_that_shows_the_list() {
     // Weak, and the same in every object with Rust or C++ in it.
     expected.insert("DW.ref.rust_eh_personality".to_owned());
     assert_eq!(shown, expected);
+    let weak: BTreeSet<String> = words(&symbols, |line| (line.get(1) == Some(&"W")).then(|| line[2].to_owned()));
+    assert_eq!(weak, driver::compat_functions().into_iter().collect(), "what a program may bring itself");
 }
 
 /// Rust's runtime is in both archives; the program must not care, in either order.

@@ -161,22 +161,6 @@ fn pages_that_are_removed_under_a_writer_are_refused_to_others_and_not_called_cl
     }
 }
 
-#[test]
-fn host_that_opens_and_closes_our_files_takes_no_life() {
-    let place = made("session-host");
-    let mut owner = writer(&place, &[]);
-    let mut other = writer(&place, &[]);
-    owner.arm(Point::AppendCopied, Action::Stop);
-    owner.stops_at("append 1 100");
-    for file in [".lock", "ckafka.slots", CONTROL] {
-        drop(fs::File::options().read(true).write(true).open(place.join(file)).expect("opens"));
-    }
-    truth::is_error(&other.ask("append 1 100"), "TimedOut").unwrap_or_else(|what| panic!("{what}"));
-    owner.go_on();
-    owner.reply().expect("alive").expect("append");
-    other.must("append 1 100");
-}
-
 /// Two unclean partitions of which one was used: the other one was never looked at.
 #[test]
 fn marker_is_only_for_a_directory_in_which_all_is_whole() {

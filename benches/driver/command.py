@@ -6,7 +6,7 @@ import pathlib
 import sys
 import time
 
-from . import delay, footprint, machine, python, report, throughput
+from . import delay, footprint, machine, old, python, report, throughput
 from .programs import Bench, ProgramError
 
 PROJECT = pathlib.Path(__file__).resolve().parents[2]
@@ -22,6 +22,7 @@ TOPICS = {
     "worst": delay.worst,
     "open": footprint.clean_open,
     "memory": footprint.memory,
+    "compat": old.compat,
     "python": python.python,
     "client": python.client,
 }

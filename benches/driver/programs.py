@@ -9,7 +9,7 @@ import shutil
 import subprocess
 
 FLAGS = "-O3 -march=native -std=gnu11 -D_GNU_SOURCE -Wall -Wextra -Werror -pthread".split()
-PROGRAMS = "append durable read latency send worst open memory quiet".split()
+PROGRAMS = "append durable read latency send worst open memory quiet compat compat_serve".split()
 CPP_FLAGS = "-O3 -march=native -std=c++20 -D_GNU_SOURCE -Wall -Wextra -Werror -pthread".split()
 CPP_PROGRAMS = ["read_cpp"]
 SHARED = "common dataset loops".split()

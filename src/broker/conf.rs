@@ -7,7 +7,6 @@
 mod suggest;
 mod table;
 
-use std::collections::BTreeMap;
 use std::time::Duration;
 
 use self::table::{KEYS, Key, Scope};
@@ -44,8 +43,8 @@ pub enum FilesystemCheck {
 /// A set of configuration values; what is not set has its default.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Conf {
-    /// Only what was set, in one spelling.
-    values: BTreeMap<&'static str, String>,
+    /// Only what was set, in one spelling; by name.
+    values: Vec<(&'static str, String)>,
 }
 
 impl Conf {
@@ -69,8 +68,36 @@ impl Conf {
                 return Err(Error::UnsupportedCodec { codec: codec.name() });
             }
         }
-        self.values.insert(known.name, spelled);
+        self.put(known.name, spelled)
+    }
+
+    fn put(&mut self, name: &'static str, value: String) -> Result<()> {
+        match self.values.binary_search_by_key(&name, |(name, _)| *name) {
+            Ok(at) => self.values[at].1 = value,
+            Err(at) => {
+                self.values.try_reserve(1).map_err(|_| no_memory(size_of::<(&str, String)>()))?;
+                self.values.insert(at, (name, value));
+            }
+        }
         Ok(())
+    }
+
+    fn set_value(&self, name: &str) -> Option<&str> {
+        let at = self.values.binary_search_by_key(&name, |(name, _)| *name).ok()?;
+        self.values.get(at).map(|(_, value)| value.as_str())
+    }
+
+    /// A copy, where there is memory for one.
+    pub fn try_clone(&self) -> Result<Conf> {
+        let mut values = Vec::new();
+        values.try_reserve_exact(self.values.len()).map_err(|_| no_memory(size_of_val(self.values.as_slice())))?;
+        for (name, value) in &self.values {
+            let mut copy = String::new();
+            copy.try_reserve_exact(value.len()).map_err(|_| no_memory(value.len()))?;
+            copy.push_str(value);
+            values.push((*name, copy));
+        }
+        Ok(Conf { values })
     }
 
     /// The value, or the default.
@@ -82,10 +109,13 @@ impl Conf {
     /// These values with `other`'s laid over them.
     #[must_use]
     pub fn overlaid(&self, other: &Conf) -> Conf {
-        let mut values = self.values.clone();
         // A topic whose compression is the producer's leaves it to whoever appends.
-        let said = other.values.iter().filter(|(key, value)| **key != "compression.type" || *value != "producer");
-        values.extend(said.map(|(key, value)| (*key, value.clone())));
+        let is_left = |name: &str, value: &str| name == "compression.type" && value == "producer";
+        let said = other.values.iter().filter(|(name, value)| !is_left(name, value));
+        let mut values: Vec<_> = said.cloned().collect();
+        let is_silent = |name: &str| other.set_value(name).is_none_or(|value| is_left(name, value));
+        values.extend(self.values.iter().filter(|(name, _)| is_silent(name)).cloned());
+        values.sort_unstable();
         Conf { values }
     }
 
@@ -102,7 +132,7 @@ impl Conf {
         let mut values = self.values.clone();
         // How often to flush, and how to compress, is a topic's to say, and the opener's where the topic is silent.
         let may_be_said = |key: &str| key.starts_with("flush.") || key.starts_with("compression.");
-        values.retain(|key, _| scope(key) != Some(Scope::Topic) || may_be_said(key));
+        values.retain(|(key, _)| scope(key) != Some(Scope::Topic) || may_be_said(key));
         Conf { values }
     }
 
@@ -177,13 +207,13 @@ impl Conf {
             Codec::Zstd => "compression.zstd.level",
             Codec::None | Codec::Snappy => return Ok(Compression { codec, level: None }),
         };
-        let level = if self.values.contains_key(key) { Some(self.number(key)?) } else { None };
+        let level = if self.set_value(key).is_some() { Some(self.number(key)?) } else { None };
         Ok(Compression { codec, level })
     }
 
     fn text(&self, name: &str) -> &str {
         let default = || KEYS.iter().find(|key| key.name == name).map_or("", |key| key.default);
-        self.values.get(name).map_or_else(default, String::as_str)
+        self.set_value(name).unwrap_or_else(default)
     }
 
     fn number<T: TryFrom<i64>>(&self, name: &str) -> Result<T> {
@@ -215,6 +245,10 @@ fn codec(text: &str) -> Codec {
 
 fn scope(name: &str) -> Option<Scope> {
     KEYS.iter().find(|key| key.name == name).map(|key| key.scope)
+}
+
+fn no_memory(bytes: usize) -> Error {
+    Error::OutOfMemory { what: "a configuration", bytes }
 }
 
 fn find(key: &str, value: &str) -> Result<&'static Key> {

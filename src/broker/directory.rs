@@ -283,7 +283,7 @@ impl Directory {
             copied += log.send_counters().copied.load(Ordering::Relaxed);
             partitions.push(partition_stats(log)?);
         }
-        partitions.sort_by_key(|partition| (partition["topic"].to_string(), partition["partition"].as_i64()));
+        partitions.sort_unstable_by_key(|partition| (partition["topic"].to_string(), partition["partition"].as_i64()));
         Ok(json!({
             "append": { "records": records, "batches": batches, "bytes": bytes },
             "send": { "bytes_by_kernel": by_kernel, "bytes_copied": copied },

@@ -80,7 +80,7 @@ pub fn partition_folders(root: &Dir) -> Result<Vec<PartitionFolder>> {
             expected: "a data directory: a broker refuses it too".to_owned(),
         })?);
     }
-    folders.sort();
+    folders.sort_unstable();
     Ok(folders)
 }
 

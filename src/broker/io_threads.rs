@@ -1,7 +1,7 @@
 //! The threads that a directory runs on request: one that syncs, one that prepares pages. Each bound to its configured core.
 
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Condvar, Mutex, PoisonError};
+use std::sync::{Arc, Condvar, Mutex, OnceLock, PoisonError};
 use std::thread::{Builder, JoinHandle};
 use std::time::{Duration, Instant};
 
@@ -95,9 +95,10 @@ impl IoThread {
     ) -> Result<Self> {
         let signal = Arc::new(Signal::default());
         let inner = Arc::clone(&signal);
-        let (pinned, outcome) = std::sync::mpsc::sync_channel(1);
+        let bound = Arc::new(OnceLock::new());
+        let outcome = Arc::clone(&bound);
         let body = move || {
-            let _ = pinned.send(cpu.map_or(Ok(()), affinity::pin_current_thread));
+            bound.get_or_init(|| Mutex::new(cpu.map_or(Ok(()), affinity::pin_current_thread)));
             // A pass over very many partitions is not begun again at once: at most a fifth of a core.
             let mut pause = tick;
             while !inner.ends.load(Ordering::Acquire) {
@@ -110,7 +111,7 @@ impl IoThread {
         let handle = Builder::new().name(name.to_owned()).spawn(body);
         let handle = handle.map_err(|source| Error::io("pthread_create", std::path::Path::new(name), source))?;
         let thread = Self { signal, handle: Some(handle), process: fork::generation() };
-        outcome.recv().unwrap_or(Ok(()))?;
+        std::mem::replace(&mut *outcome.wait().lock().unwrap_or_else(PoisonError::into_inner), Ok(()))?;
         Ok(thread)
     }
 

@@ -6,6 +6,7 @@ use super::codes::ckafka_err_t;
 use super::error::Failure;
 use super::exclusive::{Exclusive, ExclusiveGuard};
 use super::log::record;
+use super::memory::boxed;
 use super::types::{ckafka_batch_t, ckafka_log_t, ckafka_record_t};
 use crate::broker::Log;
 use crate::error::Error;
@@ -48,7 +49,7 @@ pub unsafe extern "C" fn ckafka_batch_new(
         };
         let builder = BatchBuilder::new(config.compression, config.timestamp_type);
         let building = Exclusive::new(Building { builder, size_max });
-        out.write(Box::into_raw(Box::new(Batch { building, log: log.clone() })).cast());
+        out.write(Box::into_raw(boxed(Batch { building, log: log.clone() }, "a batch")?).cast());
         Ok(())
     })
 }

@@ -1,7 +1,7 @@
 //! The line between C and the library: no panic crosses it, every failure becomes a number and a text.
 //!
 //! Entry points have one of these shapes: [`boundary`] for calls without a handle, [`on`] for calls with one,
-//! [`on_exclusive`] for readers and senders, [`close`]. A call that panics poisons its handle.
+//! [`on_exclusive`] for readers and senders, [`close`]. A call that panics poisons its handle. None of them is a cancellation point.
 
 use std::any::Any;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -14,10 +14,12 @@ use super::message;
 use super::object::{HANDLES, Noun, Object};
 use super::slot::Refusal;
 use crate::error::Error;
+use crate::sys::cancel::NoCancellation;
 
 /// Makes a call without a handle.
 #[inline]
 pub(crate) fn boundary(function: &'static str, call: impl FnOnce() -> Outcome) -> ckafka_err_t {
+    let _whole = NoCancellation::begin();
     let caught = catch_unwind(AssertUnwindSafe(|| {
         inject_panic(function);
         call()
@@ -45,6 +47,7 @@ pub(crate) fn on<N: Noun>(
     handle: *const N::Handle,
     call: impl FnOnce(&N) -> Outcome,
 ) -> ckafka_err_t {
+    let _whole = NoCancellation::begin();
     let pin = match HANDLES.pin(handle.addr() as u64) {
         Ok(pin) => pin,
         Err(refusal) => return failed(function, &Failure::refused(refusal, N::NAME)),
@@ -83,6 +86,7 @@ pub(crate) fn on_taken<T>(
     mut value: ExclusiveGuard<'_, T>,
     call: impl FnOnce(&mut T) -> Outcome,
 ) -> ckafka_err_t {
+    let _whole = NoCancellation::begin();
     let caught = catch_unwind(AssertUnwindSafe(|| {
         inject_panic(function);
         call(&mut value)
@@ -103,6 +107,7 @@ pub(crate) fn close<N: Noun>(
     handle: *const N::Handle,
     prepare: impl FnOnce(&N) -> Outcome,
 ) -> ckafka_err_t {
+    let _whole = NoCancellation::begin();
     let pin = match HANDLES.pin_to_close(handle.addr() as u64) {
         Ok(pin) => pin,
         Err(refusal) => return failed(function, &Failure::refused(refusal, N::NAME)),

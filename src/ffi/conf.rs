@@ -7,6 +7,7 @@ use super::args::{out, owned, reference, utf8};
 use super::boundary::{boundary, boundary_or};
 use super::codes::ckafka_err_t;
 use super::error::{Failure, Outcome};
+use super::memory::boxed;
 use super::types::ckafka_conf_t;
 use crate::broker::Conf;
 use crate::error::Error;
@@ -17,7 +18,7 @@ use crate::error::Error;
 /// if memory is out.
 #[unsafe(no_mangle)]
 pub extern "C" fn ckafka_conf_new() -> *mut ckafka_conf_t {
-    boundary_or("ckafka_conf_new", ptr::null_mut(), || Ok(Box::into_raw(Box::new(Conf::new())).cast()))
+    boundary_or("ckafka_conf_new", ptr::null_mut(), || Ok(Box::into_raw(boxed(Conf::new(), "a configuration")?).cast()))
 }
 
 /// Sets one value. Both texts are copied.
@@ -93,7 +94,7 @@ pub unsafe extern "C" fn ckafka_conf_dup(conf: *const ckafka_conf_t) -> *mut cka
     boundary_or("ckafka_conf_dup", ptr::null_mut(), || {
         // SAFETY: this function's contract.
         let conf = unsafe { reference::<Conf>(conf.cast(), "conf") }?;
-        Ok(Box::into_raw(Box::new(conf.clone())).cast())
+        Ok(Box::into_raw(boxed(conf.try_clone()?, "a configuration")?).cast())
     })
 }
 
@@ -121,5 +122,5 @@ pub(super) unsafe fn conf_or_default(conf: *const ckafka_conf_t) -> Outcome<Conf
         return Ok(Conf::new());
     }
     // SAFETY: this function's contract.
-    Ok(unsafe { reference::<Conf>(conf.cast(), "conf") }?.clone())
+    Ok(unsafe { reference::<Conf>(conf.cast(), "conf") }?.try_clone()?)
 }

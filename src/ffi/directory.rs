@@ -109,7 +109,7 @@ pub unsafe extern "C" fn ckafka_stats(h: *const ckafka_t, json_out: *mut *mut c_
 }
 
 /// Gives a text to the caller in memory of the C library.
-pub(super) fn hand_over_text(text: &str, out: &Out<*mut c_char>) -> Outcome {
+pub(crate) fn hand_over_text(text: &str, out: &Out<*mut c_char>) -> Outcome {
     let owned = own_text(text);
     if owned.is_null() {
         return Err(Error::OutOfMemory { what: "a text", bytes: text.len() }.into());

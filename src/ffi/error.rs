@@ -122,7 +122,7 @@ fn code(error: &Error) -> ckafka_err_t {
         Error::Corrupt { .. } => CKAFKA_ERR__CORRUPT,
         Error::UnsupportedMagic { .. } => CKAFKA_ERR_UNSUPPORTED_FOR_MESSAGE_FORMAT,
         Error::OffsetOutOfRange { .. } => CKAFKA_ERR_OFFSET_OUT_OF_RANGE,
-        Error::BatchTooLarge { .. } => CKAFKA_ERR_MESSAGE_TOO_LARGE,
+        Error::BatchTooLarge { .. } | Error::MessageTooLarge { .. } => CKAFKA_ERR_MESSAGE_TOO_LARGE,
         Error::BatchExceedsSegment { .. } => CKAFKA_ERR_RECORD_LIST_TOO_LARGE,
         Error::UnsupportedCodec { .. } => CKAFKA_ERR_UNSUPPORTED_COMPRESSION_TYPE,
         Error::InvalidPartitionCount { .. } => CKAFKA_ERR_INVALID_PARTITIONS,

@@ -25,6 +25,10 @@ impl Message {
     fn write(&mut self, function: &str, reason: fmt::Arguments<'_>) {
         self.unwritten = None;
         self.text.clear();
+        // Where memory is out the number has to say it alone. What is asked for here no text outgrows.
+        if self.text.try_reserve_exact(SIZE_MAX).is_err() {
+            return;
+        }
         // A text that was cut is a text too.
         let _ = CText(&mut self.text).write_fmt(format_args!("{function}: {reason}"));
         self.text.push(0);

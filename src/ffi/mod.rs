@@ -21,6 +21,7 @@ mod handle;
 pub mod headers;
 pub mod library;
 pub mod log;
+mod memory;
 mod message;
 mod object;
 pub mod packed;
@@ -32,3 +33,12 @@ pub mod topic;
 #[expect(non_camel_case_types, reason = "the names of C types")]
 pub mod types;
 pub mod view;
+
+/// What a call of the old interface needs that is given a handle of this one.
+#[cfg(feature = "compat")]
+pub(crate) mod edge {
+    pub(crate) use super::args::{out, path};
+    pub(crate) use super::boundary::on;
+    pub(crate) use super::directory::hand_over_text;
+    pub(crate) use super::error::Failure;
+}

@@ -10,6 +10,7 @@ use super::conf::conf_or_default;
 use super::directory::hand_over;
 use super::error::Failure;
 use super::exclusive::Exclusive;
+use super::memory::boxed;
 use super::object::{Object, OpenReader};
 use super::types::{ckafka_conf_t, ckafka_log_t, ckafka_reader_t, ckafka_view_t};
 use super::view::hand_over_view;
@@ -39,7 +40,7 @@ pub unsafe extern "C" fn ckafka_reader_open(
         let reader = Reader::open(Arc::clone(log), self::start(start)?, conf.reader_config()?)?;
         let wakeup = reader.wakeup_handle();
         let object = OpenReader { reader: Exclusive::new(reader), wakeup, _log: log.clone() };
-        hand_over(Object::Reader(Box::new(object)), &out)
+        hand_over(Object::Reader(boxed(object, "a reader")?), &out)
     })
 }
 

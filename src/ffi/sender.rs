@@ -9,6 +9,7 @@ use super::codes::ckafka_err_t;
 use super::directory::hand_over;
 use super::error::Failure;
 use super::exclusive::Exclusive;
+use super::memory::boxed;
 use super::object::{Object, OpenSender};
 use super::types::{ckafka_log_t, ckafka_sender_t};
 use crate::broker::Log;
@@ -35,7 +36,7 @@ pub unsafe extern "C" fn ckafka_sender_open(
         let out = unsafe { self::out(out, "out") }?;
         let sender = Sender::open(Arc::clone(log), self::start(start)?)?;
         let object = OpenSender { sender: Exclusive::new(sender), _log: log.clone() };
-        hand_over(Object::Sender(Box::new(object)), &out)
+        hand_over(Object::Sender(boxed(object, "a sender")?), &out)
     })
 }
 

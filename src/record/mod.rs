@@ -16,7 +16,7 @@ pub mod varint;
 pub use batch::{Attributes, BatchHeader, TimestampType, check_crc, stamp, stamp_append_time};
 pub use builder::BatchBuilder;
 pub use codec::{Codec, Compression, Compressor, Decompressor, decompress};
-pub use crc::crc32c;
+pub use crc::{Checksum, crc32c};
 pub use error::BatchError;
 pub use legacy::{EntryHeader, scan_entry};
 pub use link::{BatchLink, batch_link};

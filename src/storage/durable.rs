@@ -19,7 +19,7 @@ use super::partition::PartitionLog;
 use super::writer::{SyncState, Writer};
 use crate::broken::{self, Point, Rule};
 use crate::error::{Error, Result};
-use crate::sys::futex::{self, Wake};
+use crate::sys::futex::Wake;
 use crate::sys::word::{self, Owner, WordGuard};
 use crate::sys::{Access, Dir, File};
 
@@ -62,7 +62,8 @@ pub(super) fn wait(
             let what = format!("offset {offset} of {} to be durable", log.path().display());
             return Err(Error::TimedOut { what: what.into(), waited_ms: begun.elapsed().as_millis() as u64 });
         }
-        let slept = sleep(control, offset, left.map_or(SLICE, |left| left.min(SLICE)));
+        let slice = if broken::is(Rule::SlicedWaits) { Duration::MAX } else { SLICE };
+        let slept = sleep(control, offset, left.map_or(slice, |left| left.min(slice)));
         match slept {
             Wake::Interrupted => return Err(Error::Interrupted { what: "a record to be durable" }),
             Wake::TimedOut if left.is_none_or(|left| left > SLICE) => {
@@ -95,16 +96,16 @@ fn lead(
 
 fn sleep(control: &ControlPage, offset: i64, slice: Duration) -> Wake {
     let published = control.published_end() > offset;
-    let word = control.arm_durable();
+    let armed = control.arm_durable();
     let syncer_is_gone = published && control.sync_word().load(SeqCst) == 0;
     if control.durable_end() > offset || control.is_stopped() || syncer_is_gone {
         return Wake::Woken;
     }
     if !published {
         // Not appended yet: the end's own sleepers are woken by appends, so this wait looks again soon.
-        return futex::wait(word, 1, Some(slice.min(Duration::from_millis(5))));
+        return armed.sleep(slice.min(Duration::from_millis(5)));
     }
-    futex::wait(word, 1, Some(slice))
+    armed.sleep(slice)
 }
 
 /// One segment of a sync, opened before anything is announced.

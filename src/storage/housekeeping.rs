@@ -125,7 +125,7 @@ fn finish_swap(dir: &Dir, listing: &Listing, finished: &[(SegmentFile, i64, Stri
     // The log last: as long as it has not its name the next recovery knows that the swap is unfinished.
     let rank = |kind: SegmentFile| u8::from(kind == SegmentFile::Log);
     let mut ordered: Vec<_> = finished.iter().collect();
-    ordered.sort_by_key(|(kind, base, _)| (rank(*kind), *base));
+    ordered.sort_unstable_by_key(|(kind, base, _)| (rank(*kind), *base));
     for (kind, base, name) in ordered {
         dir.rename(name, &kind.name(*base))?;
     }

@@ -18,6 +18,7 @@ use super::times;
 use super::view::View;
 use super::wait::wait_beyond;
 use super::walk::{Cursor, Resumed};
+use crate::broken::{self, Point};
 use crate::error::{Error, Result};
 use crate::sys::notify::Watch;
 
@@ -116,6 +117,7 @@ impl Reader {
     pub fn fetch(&mut self, max_bytes: usize, timeout: Option<Duration>) -> Result<Arc<View>> {
         self.check()?;
         self.wakeup.check()?;
+        broken::pass(Point::FetchChecked);
         loop {
             let end = visible_end(&self.log, &self.config);
             if self.offset < end {

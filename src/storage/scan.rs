@@ -4,11 +4,9 @@
 //! 31 bits of the segment's base. Base offset, length, epoch and magic lie outside the CRC, so an entry of magic 0 or 1 is only
 //! believed by its own CRC, and a jump in offsets only together with what follows it (see `segment_scan`).
 
-use crc_fast::CrcAlgorithm;
-
 use super::window::Window;
 use crate::error::Result;
-use crate::record::{BatchHeader, EntryHeader, crc32c, scan_entry};
+use crate::record::{BatchHeader, Checksum, EntryHeader, crc32c, scan_entry};
 
 /// Whether a batch's checksum is computed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -103,7 +101,7 @@ fn wrong_crc(window: &mut Window<'_>, position: u64, header: &BatchHeader) -> Re
     let found = match bytes.get(CRC_COVERS_FROM as usize..size) {
         Some(covered) => Some(crc32c(covered)),
         // Larger than a window: summed piece by piece.
-        None => window.checksum(CrcAlgorithm::Crc32Iscsi, position + CRC_COVERS_FROM, position + size as u64)?,
+        None => window.checksum(Checksum::Crc32c, position + CRC_COVERS_FROM, position + size as u64)?,
     };
     Ok(match found {
         Some(found) => (found != header.crc).then_some(found),
@@ -114,7 +112,7 @@ fn wrong_crc(window: &mut Window<'_>, position: u64, header: &BatchHeader) -> Re
 fn has_old_crc(window: &mut Window<'_>, position: u64, entry: &EntryHeader) -> Result<bool> {
     let stated = window.bytes(position + OLD_CRC_AT, 4)?.first_chunk().map(|bytes| u32::from_be_bytes(*bytes));
     let end = position + entry.size as u64;
-    let found = window.checksum(CrcAlgorithm::Crc32IsoHdlc, position + OLD_CRC_COVERS_FROM, end)?;
+    let found = window.checksum(Checksum::Crc32, position + OLD_CRC_COVERS_FROM, end)?;
     Ok(stated.is_some() && stated == found)
 }
 

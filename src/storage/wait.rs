@@ -120,12 +120,12 @@ pub(super) fn wait_beyond(
 fn sleep(log: &PartitionLog, wakeup: &Wakeup, left: Duration, is_done: impl Fn() -> bool) -> Wake {
     match log.control() {
         Some(control) if control.is_writable() => {
-            control.arm_end();
+            let armed = control.arm_end();
             if is_done() || wakeup.is_set() {
                 return Wake::Woken;
             }
             let slice = if broken::is(Rule::SlicedWaits) { left } else { left.min(SLICE) };
-            futex::wait(control.armed_word(), 1, Some(slice))
+            armed.sleep(slice)
         }
         Some(_) => futex::wait(&wakeup.flag, 0, Some(left.min(SLICE_UNARMED))),
         // Nothing will come: only a wakeup, a signal or the time ends this.

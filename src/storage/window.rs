@@ -3,9 +3,8 @@
 //! By `pread`, not by a map: a page that the disk cannot give is then an error code instead of a signal, and a file of 2 GiB costs no more
 //! memory than one of 2 KiB. The file's length is taken once; nobody shortens it meanwhile.
 
-use crc_fast::{CrcAlgorithm, Digest};
-
 use crate::error::{Error, Result};
+use crate::record::Checksum;
 use crate::sys::File;
 
 /// Bytes read at a time: large enough to make calls rare, small enough to stay in the processor's cache until they are checked.
@@ -64,8 +63,8 @@ impl<'a> Window<'a> {
     }
 
     /// A checksum of bytes `from..to`; `None` where the file ends before.
-    pub(super) fn checksum(&mut self, algorithm: CrcAlgorithm, from: u64, to: u64) -> Result<Option<u32>> {
-        let mut digest = Digest::new(algorithm);
+    pub(super) fn checksum(&mut self, kind: Checksum, from: u64, to: u64) -> Result<Option<u32>> {
+        let mut state = Checksum::START;
         let mut position = from;
         while position < to {
             let left = usize::try_from(to - position).unwrap_or(usize::MAX);
@@ -74,10 +73,10 @@ impl<'a> Window<'a> {
             if part.is_empty() {
                 return Ok(None);
             }
-            digest.update(part);
+            state = kind.update(state, part);
             position += part.len() as u64;
         }
-        Ok(u32::try_from(digest.finalize()).ok())
+        Ok(Some(kind.finish(state)))
     }
 
     /// Whether nothing but zeroes lies from `from` to the end of the file.
@@ -113,9 +112,9 @@ mod tests {
             assert!(part.len() >= 61.min(content.len() - position));
             assert_eq!(part, &content[position..][..part.len()], "position {position}");
         }
-        let sum = window.checksum(CrcAlgorithm::Crc32Iscsi, 7, 3 * WINDOW as u64).unwrap().unwrap();
+        let sum = window.checksum(Checksum::Crc32c, 7, 3 * WINDOW as u64).unwrap().unwrap();
         assert_eq!(sum, crate::record::crc32c(&content[7..3 * WINDOW]));
-        assert_eq!(window.checksum(CrcAlgorithm::Crc32Iscsi, 7, content.len() as u64 + 1).unwrap(), None);
+        assert_eq!(window.checksum(Checksum::Crc32c, 7, content.len() as u64 + 1).unwrap(), None);
         assert!(window.is_zero_from(3 * WINDOW as u64 + 77).unwrap());
         assert!(!window.is_zero_from(3 * WINDOW as u64 + 76).unwrap() || content[3 * WINDOW + 76] == 0);
         assert!(!window.is_zero_from(0).unwrap());

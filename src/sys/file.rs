@@ -94,6 +94,19 @@ impl File {
         Ok(stat.st_size.cast_unsigned())
     }
 
+    /// The descriptor's number, for functions that take one; good as long as this lives. Of a file that is kept open.
+    #[cfg(feature = "compat")]
+    pub fn number(&self) -> Result<std::os::fd::RawFd> {
+        Ok(self.descriptor()?.as_raw_fd())
+    }
+
+    /// Last modification, seconds since the epoch; 0 before it.
+    #[cfg(feature = "compat")]
+    pub fn modified_seconds(&self) -> Result<u64> {
+        let stat = fstat(self.descriptor()?).map_err(|errno| self.error("fstat", errno))?;
+        Ok(u64::try_from(stat.st_mtime).unwrap_or(0))
+    }
+
     /// Whether the size is 0.
     pub fn is_empty(&self) -> Result<bool> {
         Ok(self.len()? == 0)

@@ -16,18 +16,21 @@ use nix::sys::stat::Mode;
 
 use super::File;
 use super::errno::retry;
+use super::ground::{self, Ground};
 use crate::error::{Error, Result};
 
 const ENTRIES: usize = 4096;
-const EMPTY: RawFd = -1;
+const NONE: RawFd = -1;
+const EMPTY: i32 = 0;
 const NOT_COUNTING: u32 = 0;
 
 static GENERATION: AtomicU32 = AtomicU32::new(NOT_COUNTING);
+/// Each one more than a descriptor's number, 0 where there is none: so the table takes no room in the library's file.
 static DESCRIPTORS: [AtomicI32; ENTRIES] = [const { AtomicI32::new(EMPTY) }; ENTRIES];
 /// One past the highest entry ever used, so that a fork looks at few.
 static ENTRIES_USED: AtomicUsize = AtomicUsize::new(0);
 /// Open on /dev/null once forks are counted; the handler may not open it.
-static NULL_DEVICE: AtomicI32 = AtomicI32::new(EMPTY);
+static NULL_DEVICE: AtomicI32 = AtomicI32::new(NONE);
 
 /// Which process of a line of forks this is: raised in each child. Cheap (one load). Handles remember it and compare.
 ///
@@ -75,11 +78,11 @@ pub fn release_in_child(file: &File) -> Result<Released> {
         return Err(Error::io("pthread_atfork", Path::new("the process"), reason));
     }
     // A kept descriptor, as all are that locks are taken through: its number stays the same.
-    let number = file.descriptor()?.as_raw_fd();
+    let entry_of_file = file.descriptor()?.as_raw_fd() + 1;
     for (index, entry) in DESCRIPTORS.iter().enumerate() {
         // The used mark is raised first: the handler then never overlooks an entry.
         ENTRIES_USED.fetch_max(index + 1, AcqRel);
-        if entry.compare_exchange(EMPTY, number, AcqRel, Relaxed).is_ok() {
+        if entry.compare_exchange(EMPTY, entry_of_file, AcqRel, Relaxed).is_ok() {
             return Ok(Released { index });
         }
     }
@@ -97,12 +100,16 @@ impl Drop for Released {
 /// Runs in the child, in its only thread, before fork returns there.
 extern "C" fn in_child() {
     GENERATION.fetch_add(1, Relaxed);
+    if ground::is_taken_away(Ground::ReleaseInChild) {
+        return;
+    }
     let null = NULL_DEVICE.load(Acquire);
     for entry in DESCRIPTORS.iter().take(ENTRIES_USED.load(Acquire)) {
-        let descriptor = entry.load(Acquire);
-        if descriptor == EMPTY {
+        let entry = entry.load(Acquire);
+        if entry == EMPTY {
             continue;
         }
+        let descriptor = entry - 1;
         // SAFETY: dup3 and close take numbers, and are async-signal-safe. The number is registered, so it is ours.
         unsafe {
             if libc::dup3(null, descriptor, libc::O_CLOEXEC) == -1 {

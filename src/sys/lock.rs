@@ -1,4 +1,4 @@
-//! Open-file-description locks on single bytes of a file (`F_OFD_SETLK`), never waiting in the kernel.
+//! Open-file-description locks on single bytes of a file (`F_OFD_SETLK`). Only [`wait_exclusive`] waits in the kernel.
 //!
 //! They belong to the open file description, so two handles of one process exclude each other, and a host that opens
 //! and closes the same file takes nothing away. A copy of the descriptor in a forked child keeps them: such files are
@@ -12,6 +12,7 @@ use nix::fcntl::{FcntlArg, fcntl};
 
 use super::File;
 use super::errno::retry;
+use super::ground::{self, Ground};
 use crate::error::{Error, Result};
 
 /// Tries a shared lock on byte `byte`; `false`: somebody else holds it exclusively.
@@ -24,6 +25,15 @@ pub fn try_exclusive(file: &File, byte: u64) -> Result<bool> {
     set(file, libc::F_WRLCK, byte)
 }
 
+/// Waits for an exclusive lock on byte `byte`; for ever where its owner never lets go.
+#[cfg(feature = "compat")]
+pub fn wait_exclusive(file: &File, byte: u64) -> Result<()> {
+    let lock = on_byte(file, libc::F_WRLCK, byte)?;
+    let descriptor = file.descriptor()?;
+    retry(|| fcntl(&descriptor, FcntlArg::F_OFD_SETLKW(&lock))).map_err(|errno| error(file, errno))?;
+    Ok(())
+}
+
 /// Lets go.
 pub fn unlock(file: &File, byte: u64) -> Result<()> {
     set(file, libc::F_UNLCK, byte).map(|_| ())
@@ -33,18 +43,29 @@ pub fn unlock(file: &File, byte: u64) -> Result<()> {
 pub fn is_free(file: &File, byte: u64) -> Result<bool> {
     let mut lock = on_byte(file, libc::F_WRLCK, byte)?;
     let descriptor = file.descriptor()?;
-    retry(|| fcntl(&descriptor, FcntlArg::F_OFD_GETLK(&mut lock))).map_err(|errno| error(file, errno))?;
+    retry(|| match classic() {
+        true => fcntl(&descriptor, FcntlArg::F_GETLK(&mut lock)),
+        false => fcntl(&descriptor, FcntlArg::F_OFD_GETLK(&mut lock)),
+    })
+    .map_err(|errno| error(file, errno))?;
     Ok(i32::from(lock.l_type) == libc::F_UNLCK)
 }
 
 fn set(file: &File, kind: libc::c_int, byte: u64) -> Result<bool> {
     let lock = on_byte(file, kind, byte)?;
     let descriptor = file.descriptor()?;
-    match retry(|| fcntl(&descriptor, FcntlArg::F_OFD_SETLK(&lock))) {
+    let call = || if classic() { FcntlArg::F_SETLK(&lock) } else { FcntlArg::F_OFD_SETLK(&lock) };
+    match retry(|| fcntl(&descriptor, call())) {
         Ok(_) => Ok(true),
         Err(Errno::EAGAIN | Errno::EACCES) => Ok(false),
         Err(errno) => Err(error(file, errno)),
     }
+}
+
+/// Whether a test had them be what they must not be: locks of the process.
+#[inline]
+fn classic() -> bool {
+    ground::is_taken_away(Ground::DescriptionLocks)
 }
 
 fn on_byte(file: &File, kind: libc::c_int, byte: u64) -> Result<libc::flock> {

@@ -6,17 +6,15 @@
 //! owner only who is known to be dead. The threads of one process use one [`Owner`] and exclude each other all the same,
 //! because none of them takes a word that is not free.
 
-use std::cell::{Cell, UnsafeCell};
+use std::cell::UnsafeCell;
 use std::fmt;
 use std::hint::spin_loop;
-use std::marker::PhantomData;
 use std::ptr;
 use std::sync::atomic::AtomicU32;
 use std::sync::atomic::Ordering::{Acquire, Relaxed, Release};
 use std::time::{Duration, Instant};
 
-use libc::c_int;
-
+use super::cancel::NoCancellation;
 use super::futex::{self, Wake};
 
 const WAITERS: u32 = 1 << 31;
@@ -201,53 +199,6 @@ fn lock_slowly(word: &AtomicU32, me: Owner, timeout: Duration, is_dead: &dyn Fn(
         // A process under a fast interval timer sees no slice through to its end, and must ask all the same.
         ask = futex::wait(word, expected, Some(left.min(SLICE))) != Wake::Woken;
         duty = WAITERS;
-    }
-}
-
-/// Keeps the thread from being cancelled (pthread_cancel) with a word in its hands, as long as any such value lives.
-///
-/// Counted by thread, since guards need not be dropped in the reverse order of their making. `!Send`: the state is the
-/// thread's.
-#[derive(Debug)]
-struct NoCancellation {
-    _of_this_thread: PhantomData<*mut ()>,
-}
-
-thread_local! {
-    /// How many values live in this thread, and the state to restore after the last.
-    static CANCELLATION: Cell<(u32, c_int)> = const { Cell::new((0, 0)) };
-}
-
-// The libc crate lacks it for glibc; both glibc and musl have it.
-unsafe extern "C" {
-    fn pthread_setcancelstate(state: c_int, previous: *mut c_int) -> c_int;
-}
-
-const PTHREAD_CANCEL_DISABLE: c_int = 1;
-
-impl NoCancellation {
-    #[inline]
-    fn begin() -> Self {
-        let (count, mut before) = CANCELLATION.get();
-        if count == 0 {
-            // SAFETY: a defined state and a valid place for the one before; the call does nothing else.
-            unsafe { pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &raw mut before) };
-        }
-        CANCELLATION.set((count + 1, before));
-        Self { _of_this_thread: PhantomData }
-    }
-}
-
-impl Drop for NoCancellation {
-    #[inline]
-    fn drop(&mut self) {
-        let (count, before) = CANCELLATION.get();
-        CANCELLATION.set((count - 1, before));
-        if count == 1 {
-            let mut ignored: c_int = 0;
-            // SAFETY: `before` is what the same function reported when this thread's first value was made.
-            unsafe { pthread_setcancelstate(before, &raw mut ignored) };
-        }
     }
 }
 

@@ -109,6 +109,18 @@ pub fn functions() -> Vec<(String, String)> {
     functions
 }
 
+/// The functions that the header of the C-Kafka interface declares.
+pub fn compat_functions() -> Vec<String> {
+    let header = fs::read_to_string(root().join("include/ckafka_compat.h")).expect("the header");
+    let code = without_comments(&header);
+    let name = |statement: &str| {
+        let (before, _) = statement.split_once('(')?;
+        let name = before.rsplit([' ', '*', '\n']).next()?;
+        (!before.contains("typedef") && !name.is_empty()).then(|| name.to_owned())
+    };
+    code.split(';').filter_map(name).collect()
+}
+
 fn without_comments(text: &str) -> String {
     let mut code = String::new();
     let mut rest = text;

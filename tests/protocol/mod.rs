@@ -2,12 +2,18 @@
 //!
 //! - `puppet`: processes that do one thing after the other, as they are told by a line each, and can be stopped or killed at any place in between;
 //! - `play`: what a puppet can do;
+//! - `batches`: values that make batches of a wanted size, or hold a batch themselves;
+//! - `host`: what the program around the library may do to it: forks, cancelled threads, a second copy of the library;
+//! - `race`: a writer that publishes in the moment in which a reader goes to sleep;
 //! - `truth`: what must hold of a directory after whatever was done to it.
 //!
 //! A rule is shown to be needed by a scene that is played twice: with the rule it comes out well, in processes that leave the rule out it does not.
 
+pub mod batches;
+pub mod host;
 pub mod play;
 pub mod puppet;
+pub mod race;
 pub mod truth;
 
 use ckafka::broken::Rule;
@@ -22,6 +28,17 @@ pub fn needs(rules: &[Rule], scene: impl Fn(&[Rule]) -> Result<(), String>) {
         Err(what) => println!("without {rules:?}: {what}"),
         Ok(()) => panic!("without {rules:?} all is well: nothing here needs it"),
     }
+}
+
+/// Plays a scene with all rules and without each of these, which must come out well, and without all of them, which must not: each stands in for the others.
+#[track_caller]
+pub fn needs_one_of(rules: &[Rule], scene: impl Fn(&[Rule]) -> Result<(), String>) {
+    for rule in rules {
+        if let Err(what) = scene(&[*rule]) {
+            panic!("without {rule:?} alone: {what}");
+        }
+    }
+    needs(rules, scene);
 }
 
 /// An error with its place in the scene, unless it holds.

@@ -8,12 +8,20 @@
 //! | `log TOPIC PARTITION`             | opens a log, and a reader at its start                                                   | published end   |
 //! | `append COUNT SIZE`               | that many batches of one record, numbered on                                             | last offset     |
 //! | `raw HEX`                         | appends a record with these bytes as value                                               | its offset      |
-//! | `panic_append SIZE`               | an append that is to panic                                                               |                 |
+//! | `panic_append SIZE`, `panic_appends COUNT SIZE` | an append that is to panic; appends until one does                         |                 |
 //! | `durable OFFSET MS`, `sync`, `two_durable OFFSET` | waits; syncs; waits by two threads at once                               |                 |
 //! | `end`, `durable_end`, `rewrites`, `takeovers` |                                                                              | number          |
 //! | `seek OFFSET`, `fetch MS`         | moves the reader; waits for records                                                      | next offset     |
+//! | `fetch_first MS`                  | as `fetch`                                                                               | its first offset |
 //! | `fetch_timed MS`                  | how long that took                                                                       | milliseconds    |
+//! | `race ROUNDS MS`                  | appends by one thread while another one is about to sleep, until a wait of MS is over    | rounds          |
 //! | `pretouch`                        | prepares pages until there is nothing to prepare                                         |                 |
+//! | `touch FILE`                      | opens and closes a file, as host code may                                                |                 |
+//! | `descriptors COUNT`               | lowers or raises the limit of open descriptors                                           |                 |
+//! | `poll_fd`                         | asks the reader for its pollable descriptor                                              |                 |
+//! | `fork`                            | leaves a child behind that does nothing                                                  | its process id  |
+//! | `cancelled_append SIZE`           | an append by a thread that is cancelled meanwhile                                        |                 |
+//! | `second_copy`                     | joins the directory as another copy of the library in this process would; who is dead?   |                 |
 //! | `close_log`, `close`              |                                                                                          |                 |
 
 use std::io::{BufRead, Write};
@@ -28,6 +36,7 @@ use ckafka::storage::reader::{Reader, Start};
 
 use crate::common::child;
 use crate::common::logs::{self, Owned};
+use crate::protocol::{host, race};
 
 /// Everything that a puppet holds.
 #[derive(Default)]
@@ -93,13 +102,8 @@ impl Hands {
                 let record = Owned::new(1_700_000_000_000, crate::common::bytes::from_hex(hex));
                 logs::append(self.log(), &[record]).map(|offset| offset.to_string()).map_err(text)
             }
-            ["panic_append", size] => {
-                let size = number(size);
-                match catch_unwind(AssertUnwindSafe(|| self.append(1, size))) {
-                    Ok(done) => Err(format!("it did not panic: {done:?}")),
-                    Err(_) => Ok(String::new()),
-                }
-            }
+            ["panic_append", size] => self.panic_appends(1, number(size)),
+            ["panic_appends", count, size] => self.panic_appends(number(count), number(size)),
             ["durable", offset, ms] => self.log().wait_durable(number(offset), wait(ms)).map(nothing).map_err(text),
             ["sync"] => self.log().sync().map(nothing).map_err(text),
             ["two_durable", offset] => self.two_durable(number(offset)),
@@ -108,11 +112,32 @@ impl Hands {
                 let begun = Instant::now();
                 self.fetch(wait(ms)).map(|_| begun.elapsed().as_millis().to_string())
             }
+            ["fetch_first", ms] => {
+                let view = self.reader().fetch(1 << 20, wait(ms)).map_err(text)?;
+                let records = logs::records_of(&view).map_err(text)?;
+                Ok(records.first().map_or(-1, |record| record.offset).to_string())
+            }
             ["seek", offset] => self.reader().seek(number(offset)).map(nothing).map_err(text),
+            ["race", rounds, ms] => {
+                let ms = Duration::from_millis(number(ms));
+                race::race(self.log.as_ref().expect("a log is open"), number(rounds), ms)
+            }
             ["pretouch"] => {
                 while self.log().pretouch().map_err(text)? {}
                 Ok(String::new())
             }
+            ["touch", file] => {
+                let opened = std::fs::File::options().read(true).write(true).open(folder.join(file));
+                opened.map(|_| String::new()).map_err(|error| format!("{file}: {error}"))
+            }
+            ["descriptors", count] => host::limit_descriptors(number(count)),
+            ["poll_fd"] => self.reader().poll_fd().map(|_| String::new()).map_err(text),
+            ["fork"] => host::fork().map(|child| child.to_string()),
+            ["cancelled_append", size] => {
+                let (log, size) = (self.log().clone(), number::<usize>(size));
+                host::cancelled(move || drop(logs::append(&log, &[Owned::new(1, vec![b'c'; size])])))
+            }
+            ["second_copy"] => host::second_copy(folder, self.directory()),
             ["close_log"] => {
                 (self.reader, self.log) = (None, None);
                 Ok(String::new())
@@ -176,6 +201,13 @@ impl Hands {
             self.count = number;
         }
         Ok(last.to_string())
+    }
+
+    fn panic_appends(&mut self, count: u64, size: usize) -> Result<String, String> {
+        match catch_unwind(AssertUnwindSafe(|| self.append(count, size))) {
+            Ok(done) => Err(format!("it did not panic: {done:?}")),
+            Err(_) => Ok(String::new()),
+        }
     }
 
     fn two_durable(&self, offset: i64) -> Result<String, String> {

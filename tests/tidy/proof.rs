@@ -56,6 +56,7 @@ fn arrows_that_point_down_are_fine() {
         "use super::error::BatchError;\n// Not crate::storage::Log.\nconst A: &str = \"crate::sys\";\n",
     );
     assert_clean("src/error.rs", "use crate::record::BatchError;\n");
+    assert_clean("src/record/crc.rs", "crate::sys::crc32c::update(state, part)\n");
     assert_clean("src/lib.rs", "pub mod ffi;\npub use error::Error;\n");
 }
 

@@ -25,7 +25,9 @@ fn allowed(room: &str) -> &'static [&'static str] {
         "broken" => &["sys"],
         "storage" => &["record", "sys", "error", "broken"],
         "broker" => &["storage", "record", "sys", "error", "broken"],
-        "server" | "cluster" | "ffi" | "compat" => &["broker", "storage", "record", "sys", "error"],
+        "server" | "cluster" | "ffi" => &["broker", "storage", "record", "sys", "error"],
+        // Its import is given a handle of the new API.
+        "compat" => &["ffi", "broker", "storage", "record", "sys", "error"],
         _ => &[],
     }
 }
@@ -94,6 +96,10 @@ fn check_arrow(source: &Source, room: &str, target: &str, number: usize, report:
     let (name, item) = target.split_once("::").unwrap_or((target, ""));
     let name = if matches!(name, "Error" | "Result") { "error" } else { name };
     if name == room || allowed(room).contains(&name) {
+        return;
+    }
+    // Checksums are a matter of pure bytes, and the instructions for them one of the processor.
+    if room == "record" && name == "sys" && item == "crc32c" {
         return;
     }
     // The error type carries what record found wrong with a batch: the one arrow out of the leaf.

@@ -6,12 +6,12 @@
 //!    0 u64 magic "CKCTRL01"      8 u32 page version      12 u32 recovered in this session: 1, or 2 with a rewrite due before the first sync
 //!   16 2 x u64 session id
 //!   64 u32 append word
-//!  128 u64 published end       136 u32 armed: somebody sleeps for the end     140 u32 polled: bit 0 for the end, bit 1 for durable
+//!  128 u64 published end       136 u32 armed: bit 0 somebody sleeps for the end, the others count its clearings     140 u32 polled: bit 0 for the end, bit 1 for durable
 //!  144 u64 prepared end        152 u64 roll generation   160 u32 failed (errno, sticky)   164 u32 next segment ready
 //!  168 u64 prepared base       176 u32 deleted (sticky)
 //!  192 tail state, first copy (13 x u64)                 320 tail state, second copy
 //!  448 u32 grow word
-//!  512 u32 sync word           520 u64 durable end       528 u32 armed: somebody sleeps for durable
+//!  512 u32 sync word           520 u64 durable end       528 u32 armed: the same for durable
 //!  536 u64 durable place: low half of a segment's base offset, above 32 bits of a position below which its bytes are durable
 //!  576 u64 log start           584 u64 recovery point    592 u64 last stable offset (-1: the end)   600 u64 high watermark (-1: the end)
 //!  640 u64 takeovers           648 u64 takeovers of grow 656 u64 rolls     664 u64 growths     672 u64 rewrites before a sync
@@ -25,7 +25,7 @@ mod wake;
 use std::sync::atomic::Ordering::{Acquire, Relaxed, SeqCst};
 use std::sync::atomic::{AtomicU32, AtomicU64, AtomicUsize, fence};
 
-pub use wake::PollBit;
+pub use wake::{Armed, PollBit};
 
 use crate::error::{Error, Result};
 use crate::storage::tail::TailState;

@@ -1,16 +1,50 @@
 //! Publishing and waking: who sleeps for an end arms a bit, re-reads the end and sleeps; who moves the end tests and clears the bit and wakes.
 //!
 //! The end is stored by an exchange, so that it is ordered before the look at the bits. Arming is a bit and never a count: a killed
-//! reader would leave a count too high.
+//! reader would leave a count too high. Clearing it counts the word on, so that who armed before and is about to sleep finds another word also where somebody
+//! else has armed meanwhile.
 
 use std::sync::atomic::Ordering::{Release, SeqCst};
 use std::sync::atomic::{AtomicU32, fence};
+use std::time::Duration;
 
 use super::{ControlPage, at};
 use crate::broken::{self, Point, Rule};
-use crate::sys::futex;
+use crate::sys::futex::{self, Wake};
 
 const POKE_POSITION: u64 = 4095;
+/// The lowest bit of an armed word; the others count how often it was cleared.
+const ARMED: u32 = 1;
+
+/// What an armed word held when this waiter armed it: it looks again, and sleeps while the word still holds that.
+#[derive(Debug)]
+#[must_use]
+pub struct Armed<'a> {
+    word: &'a AtomicU32,
+    held: u32,
+}
+
+impl<'a> Armed<'a> {
+    fn arm(word: &'a AtomicU32) -> Self {
+        let held = word.fetch_or(ARMED, SeqCst) | ARMED;
+        fence(SeqCst);
+        Self { word, held }
+    }
+
+    /// Sleeps until the bit is cleared, at most for `slice`.
+    #[must_use]
+    pub fn sleep(&self, slice: Duration) -> Wake {
+        broken::pass(Point::WaitArmed);
+        futex::wait(self.word, self.held, Some(slice))
+    }
+}
+
+/// Clears the bit; whether it was set, and there are sleepers to be woken. Who finds it cleared by another leaves the waking to that one, which comes later.
+fn disarm(word: &AtomicU32) -> bool {
+    let seen = word.load(SeqCst);
+    let next = if broken::is(Rule::ArmedSequence) { 0 } else { seen.wrapping_add(1) };
+    seen & ARMED != 0 && word.compare_exchange(seen, next, SeqCst, SeqCst).is_ok()
+}
 
 /// What a poller waits for: bits of the polled word.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -32,7 +66,7 @@ impl ControlPage {
             self.long(at::PUBLISHED).swap(end.cast_unsigned(), SeqCst);
         }
         broken::pass(Point::AppendPublished);
-        if self.word(at::ARMED).load(SeqCst) | self.word(at::POLLED).load(SeqCst) != 0 {
+        if self.word(at::ARMED).load(SeqCst) & ARMED | self.word(at::POLLED).load(SeqCst) != 0 {
             self.wake_end();
         }
     }
@@ -40,7 +74,7 @@ impl ControlPage {
     /// Wakes everybody who armed for the end.
     #[cold]
     pub fn wake_end(&self) {
-        if self.word(at::ARMED).swap(0, SeqCst) != 0 {
+        if disarm(self.word(at::ARMED)) {
             broken::pass(Point::WakeCleared);
             futex::wake(self.word(at::ARMED), i32::MAX);
         }
@@ -50,7 +84,7 @@ impl ControlPage {
     /// Wakes everybody, armed or not: after an owner that may have died between clearing a bit and waking.
     pub fn wake_everybody(&self) {
         for word in [at::ARMED, at::DURABLE_ARMED] {
-            self.word(word).swap(0, SeqCst);
+            disarm(self.word(word));
             futex::wake(self.word(word), i32::MAX);
         }
         self.word(at::POLLED).swap(0, SeqCst);
@@ -67,16 +101,9 @@ impl ControlPage {
         }
     }
 
-    /// Asks to be woken when the end moves; the caller re-reads the end before it sleeps on `armed_word` holding 1.
-    pub fn arm_end(&self) {
-        self.word(at::ARMED).store(1, SeqCst);
-        fence(SeqCst);
-    }
-
-    /// What a waiter for the end sleeps on.
-    #[must_use]
-    pub fn armed_word(&self) -> &AtomicU32 {
-        self.word(at::ARMED)
+    /// Asks to be woken when the end moves; the caller re-reads the end before it sleeps.
+    pub fn arm_end(&self) -> Armed<'_> {
+        Armed::arm(self.word(at::ARMED))
     }
 
     /// Asks for a byte to be written to the file when what `bit` names moves.
@@ -87,18 +114,15 @@ impl ControlPage {
 
     /// Wakes everybody who waits for the durable end.
     pub fn wake_durable(&self) {
-        if self.word(at::DURABLE_ARMED).swap(0, SeqCst) != 0 {
+        if disarm(self.word(at::DURABLE_ARMED)) {
             futex::wake(self.word(at::DURABLE_ARMED), i32::MAX);
         }
         self.poke(PollBit::Durable);
     }
 
-    /// Asks to be woken when the durable end moves, and what to sleep on while it holds 1.
-    pub fn arm_durable(&self) -> &AtomicU32 {
-        let word = self.word(at::DURABLE_ARMED);
-        word.store(1, SeqCst);
-        fence(SeqCst);
-        word
+    /// Asks to be woken when the durable end moves; the caller re-reads it before it sleeps.
+    pub fn arm_durable(&self) -> Armed<'_> {
+        Armed::arm(self.word(at::DURABLE_ARMED))
     }
 
     /// Latches a failure; the first one stays. Wakes all waiters.

@@ -3,6 +3,7 @@
 use std::sync::atomic::{AtomicBool, AtomicU64};
 
 use super::*;
+use crate::sys::cancel::{PTHREAD_CANCEL_DISABLE, pthread_setcancelstate};
 use crate::sys::testing::{Child, Scratch, shared_words, soon};
 use crate::sys::{Access, lock as byte_lock};
 
@@ -195,7 +196,7 @@ fn a_killed_process_is_robbed_and_a_stopped_one_is_not() {
 }
 
 /// Disabled (1) or enabled (0), as the C library keeps it for the calling thread.
-fn cancellation_state() -> c_int {
+fn cancellation_state() -> libc::c_int {
     let mut state = -1;
     let mut ignored = 0;
     // SAFETY: defined states and valid places; the second call puts back what the first reported.
@@ -248,7 +249,7 @@ extern "C" fn holder(_argument: *mut libc::c_void) -> *mut libc::c_void {
 #[test]
 fn a_cancelled_thread_does_not_end_with_a_word_in_its_hands() {
     unsafe extern "C" {
-        fn pthread_cancel(thread: libc::pthread_t) -> c_int;
+        fn pthread_cancel(thread: libc::pthread_t) -> libc::c_int;
     }
     // SAFETY: valid places and a thread function that lives for ever; the thread is joined once.
     let result = unsafe {

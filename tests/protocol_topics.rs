@@ -1,0 +1,143 @@
+//! Topics come and go under processes that use them: whole or not at all, told to everybody, and never the old one in the place of the new.
+
+#![cfg(feature = "break-rules")]
+
+#[allow(dead_code, reason = "shared by many tests, each of which uses a part")]
+mod common;
+#[allow(dead_code, reason = "shared by many tests, each of which uses a part")]
+mod protocol;
+
+use std::fs;
+
+use ckafka::broken::{Action, Point, Rule};
+use common::logs::{self, TOPIC};
+use common::scratch::{self, Scratch};
+use protocol::puppet::Puppet;
+use protocol::{ensure, needs, play, truth};
+
+#[test]
+#[ignore = "a process of the tests below"]
+fn puppet() {
+    play::live();
+}
+
+fn made(name: &str) -> Scratch {
+    let place = Scratch::new(name);
+    logs::close(logs::create(place.path(), &[]));
+    place
+}
+
+fn opened(place: &Scratch, without: &[Rule]) -> Puppet {
+    let mut puppet = Puppet::start(place.path(), without);
+    puppet.must("open");
+    puppet
+}
+
+fn writer(place: &Scratch, without: &[Rule]) -> Puppet {
+    let mut puppet = opened(place, without);
+    puppet.must(&format!("log {TOPIC} 0"));
+    puppet
+}
+
+fn folders_of(place: &Scratch, topic: &str) -> Vec<String> {
+    let names = scratch::names(place.path()).into_iter();
+    names.filter(|name| place.join(name).is_dir() && name.starts_with(topic)).collect()
+}
+
+/// Killed behind each folder of three.
+fn half_done(rules: &[Rule], point: Point) -> Result<(), String> {
+    for pass in 1..3 {
+        let place = made("topics-intent");
+        let mut victim = opened(&place, rules);
+        if point == Point::TopicHalfRemoved {
+            victim.must("create some 3");
+        }
+        victim.arm_for(point, Action::Kill, pass);
+        victim.dies_at(if point == Point::TopicHalfRemoved { "delete some" } else { "create some 3" });
+        ensure(!folders_of(&place, "some").is_empty(), "it left nothing behind")?;
+        let mut next = opened(&place, rules);
+        let left = folders_of(&place, "some");
+        ensure(left.is_empty(), format!("{point:?}, {pass}: left behind: {left:?}"))?;
+        next.must("create some 2");
+        ensure(folders_of(&place, "some") == ["some-0", "some-1"], "made anew")?;
+        next.must("close");
+    }
+    Ok(())
+}
+
+#[test]
+fn topic_that_was_half_made_or_half_removed_goes() {
+    needs(&[Rule::Intent], |rules| half_done(rules, Point::TopicHalfMade));
+    needs(&[Rule::Intent], |rules| half_done(rules, Point::TopicHalfRemoved));
+}
+
+#[test]
+fn append_to_a_topic_that_was_deleted_is_refused() {
+    needs(&[Rule::StickyWords], |rules| {
+        let place = made("topics-sticky-deleted");
+        let (mut appender, mut remover) = (writer(&place, rules), opened(&place, rules));
+        appender.must("append 5 100");
+        remover.must(&format!("delete {TOPIC}"));
+        truth::is_error(&appender.ask("append 1 100"), "UnknownPartition")
+    });
+}
+
+#[test]
+fn append_to_a_log_that_failed_elsewhere_is_refused() {
+    needs(&[Rule::StickyWords], |rules| {
+        let place = made("topics-sticky-failed");
+        let (mut told, mut other) = (writer(&place, rules), writer(&place, rules));
+        other.must("append 5 100");
+        told.arm(Point::SyncFails, Action::Strike);
+        truth::is_error(&told.ask("sync"), "Io")?;
+        truth::is_error(&other.ask("append 1 100"), "Failed")
+    });
+}
+
+#[test]
+fn deletion_waits_for_an_append_under_way() {
+    let place = made("topics-append-under-way");
+    let (mut appender, mut remover) = (writer(&place, &[]), opened(&place, &[]));
+    appender.arm(Point::AppendCopied, Action::Stop);
+    appender.stops_at("append 1 100");
+    remover.tell(&format!("delete {TOPIC}"));
+    let early = remover.reply_within(std::time::Duration::from_millis(300));
+    assert!(early.is_err(), "deleted under an append: {early:?}");
+    appender.go_on();
+    appender.reply().expect("alive").expect("the append came first");
+    remover.reply().expect("alive").expect("deleted");
+}
+
+/// The same name, again and again, under a process that appends, one that waits and may be woken, and one that only reads.
+#[test]
+fn topic_made_anew_has_nothing_of_the_old_one_for_anybody() {
+    let place = made("topics-anew");
+    let mut remover = opened(&place, &[]);
+    let mut appender = writer(&place, &[]);
+    let mut sleeper = writer(&place, &[]);
+    let mut reader = Puppet::start(place.path(), &[]);
+    reader.must("read_only");
+    for round in 0..5 {
+        let again = format!("log {TOPIC} 0");
+        assert_eq!(appender.must(&again), "0", "round {round}");
+        appender.must("append 7 100");
+        for puppet in [&mut sleeper, &mut reader] {
+            assert_eq!(puppet.must(&again), "7", "round {round}");
+            assert_eq!(puppet.must("fetch 1000"), "7");
+            puppet.tell("fetch 20000");
+        }
+        std::thread::sleep(std::time::Duration::from_millis(60));
+        remover.must(&format!("delete {TOPIC}"));
+        remover.must(&format!("create {TOPIC} 1"));
+        for puppet in [&mut sleeper, &mut reader] {
+            let told = puppet.reply().expect("alive");
+            truth::is_error(&told, "UnknownPartition").unwrap_or_else(|what| panic!("round {round}: {what}"));
+        }
+        truth::is_error(&appender.ask("append 1 100"), "UnknownPartition").unwrap_or_else(|what| panic!("{what}"));
+        truth::is_error(&appender.ask("durable 6 1000"), "UnknownPartition").unwrap_or_else(|what| panic!("{what}"));
+    }
+    for puppet in [&mut appender, &mut sleeper, &mut remover] {
+        puppet.must("close");
+    }
+    assert_eq!(fs::metadata(place.join("events-0/00000000000000000000.log")).expect("log").len(), 0);
+}

@@ -1,5 +1,6 @@
 //! Appends to the old log: every message fits, whatever the pool; files are found again where they are; processes and
 //! threads append side by side; what was told to be on disk survives the death of the process.
+#![cfg(feature = "compat")]
 
 #[expect(dead_code, reason = "shared by the tests of the C-Kafka interface; each uses a part")]
 mod compat;

@@ -1,5 +1,6 @@
 //! A write or a sync that fails is said on standard error, moves no log_offset and leaves the files as they were; the
 //! next append goes on. The test program has calls of its own in the place of the C library's, which fail when asked to.
+#![cfg(feature = "compat")]
 
 #[expect(dead_code, reason = "shared by the tests of the C-Kafka interface; each uses a part")]
 mod compat;

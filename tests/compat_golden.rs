@@ -1,5 +1,6 @@
 //! The append log writes the bytes that the original wrote, and the reader prints what the original printed. The golden
 //! files were made by the original programs.
+#![cfg(feature = "compat")]
 
 #[expect(dead_code, reason = "shared by the tests of the C-Kafka interface; each uses a part")]
 mod compat;

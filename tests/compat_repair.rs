@@ -1,5 +1,6 @@
 //! Before the next append a torn record goes, and the indexes get the lines that they lack: LOG_OFFSET counts on from the
 //! last line that is kept, the time is that line's or the log's. Whole records stay, also behind damage.
+#![cfg(feature = "compat")]
 
 #[expect(dead_code, reason = "shared by the tests of the C-Kafka interface; each uses a part")]
 mod compat;

@@ -1,5 +1,6 @@
 //! A program that brings modules of its own links without duplicate symbols, against the shared library and the archive,
 //! and the library's other functions use the program's.
+#![cfg(feature = "compat")]
 
 #[expect(dead_code, reason = "shared by the tests of the C-Kafka interface; each uses a part")]
 mod compat;
@@ -15,11 +16,12 @@ use std::path::{Path, PathBuf};
 use driver::Scratch;
 
 /// The modules that a program brings, and what it then says in the course of main.c, however often.
-const COMBINATIONS: [(&[&str], &[&str]); 8] = [
+const COMBINATIONS: [(&[&str], &[&str]); 9] = [
     (&["logger"], &["MINE[1] Broker created.", "MINE[2] Message 'first' sent to topic 'orders', partition 0."]),
     (&["mempool"], &["MINE pool_alloc", "MINE pool_free", "MINE pool is whole"]),
     (&["compressor"], &["MINE compress_message", "MINE decompress_message"]),
     (&["broker"], &["MINE add_topic", "MINE get_topic"]),
+    (&["core"], &["MINE bound to core 0"]),
     (&["consumer"], &["MINE consume_messages: first"]),
     (&["append_log"], &["MINE append_message_to_log"]),
     (&["broker", "producer", "consumer"], &["MINE add_topic", "MINE produce_message", "MINE consume_messages: first"]),

@@ -110,11 +110,11 @@ impl Conf {
     #[must_use]
     pub fn overlaid(&self, other: &Conf) -> Conf {
         // A topic whose compression is the producer's leaves it to whoever appends.
-        let is_left = |name: &str, value: &str| name == "compression.type" && value == "producer";
-        let said = other.values.iter().filter(|(name, value)| !is_left(name, value));
-        let mut values: Vec<_> = said.cloned().collect();
-        let is_silent = |name: &str| other.set_value(name).is_none_or(|value| is_left(name, value));
-        values.extend(self.values.iter().filter(|(name, _)| is_silent(name)).cloned());
+        let said = |(key, value): &&(&'static str, String)| *key != "compression.type" || value != "producer";
+        let mut values: Vec<_> = other.values.iter().filter(said).cloned().collect();
+        let is_said = |name: &str| values.iter().any(|(key, _)| *key == name);
+        let kept: Vec<_> = self.values.iter().filter(|(name, _)| !is_said(name)).cloned().collect();
+        values.extend(kept);
         values.sort_unstable();
         Conf { values }
     }

@@ -7,7 +7,7 @@
 //! they are made whole first; tickets up to `durable` are decided; after a failed sync nobody appends before everybody
 //! whose record was cut has taken its number back.
 
-use std::cell::RefCell;
+use std::cell::Cell;
 use std::ffi::{c_char, c_ulong, c_void};
 use std::ops::RangeInclusive;
 use std::sync::atomic::AtomicU64;
@@ -56,21 +56,19 @@ pub unsafe extern "C" fn append_message_to_log(p: *mut Partition, message: *mut 
             }
             return;
         }
-        RECORD.with(|kept| {
-            // Taken out, so that a compressor of the program's own may append, too.
-            let mut record = kept.take();
-            // SAFETY: this function's contract.
-            let result = unsafe { compress(message, pool, &mut record) }.and_then(|()| {
-                let appender = log_files::current().map_err(|error| error.to_string())?;
-                appender.append(log_offset, &record)
-            });
-            if let Err(reason) = result {
-                complain(&reason);
-            }
-            record.clear();
-            record.shrink_to(KEPT_SIZE_MAX);
-            kept.replace(record);
+        // Taken out, so that a compressor of the program's own may append, too; a thread that is ending keeps nothing.
+        let mut record = RECORD.try_with(Cell::take).unwrap_or_default();
+        // SAFETY: this function's contract.
+        let result = unsafe { compress(message, pool, &mut record) }.and_then(|()| {
+            let appender = log_files::current().map_err(|error| error.to_string())?;
+            appender.append(log_offset, &record)
         });
+        if let Err(reason) = result {
+            complain(&reason);
+        }
+        record.clear();
+        record.shrink_to(KEPT_SIZE_MAX);
+        let _ = RECORD.try_with(|kept| kept.set(record));
     });
 }
 
@@ -79,7 +77,7 @@ fn complain(reason: &str) {
 }
 
 thread_local! {
-    static RECORD: RefCell<Vec<u8>> = const { RefCell::new(Vec::new()) };
+    static RECORD: Cell<Vec<u8>> = const { Cell::new(Vec::new()) };
 }
 
 /// Makes a record of a message: in a block of the pool where that is known to be large enough, else beside it. The block
@@ -92,11 +90,11 @@ unsafe fn compress(message: &[u8], pool: *mut MemoryPool, record: &mut Vec<u8>) 
     record.clear();
     record.try_reserve(LENGTH_SIZE as usize + bound).map_err(|_| format!("out of memory for {bound} bytes"))?;
     record.resize(LENGTH_SIZE as usize, 0);
-    let block = match pool.is_null() {
-        true => std::ptr::null_mut::<c_void>(),
+    let mut block = std::ptr::null_mut::<c_void>();
+    if !pool.is_null() {
         // SAFETY: this function's contract. A pool of the program's own has functions of its own.
-        false => unsafe { public::pool_alloc(pool.cast()) },
-    };
+        block = unsafe { public::pool_alloc(pool.cast()) };
+    }
     // How large the blocks of a pool are that the library did not make, nobody can tell.
     let fits = !block.is_null() && memory::block_size(pool).is_some_and(|size| size >= bound);
     let dest: *mut u8 = if fits { block.cast() } else { record.spare_capacity_mut().as_mut_ptr().cast() };

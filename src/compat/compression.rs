@@ -1,8 +1,9 @@
 //! zlib in one call, at its default level: the streams of RFC 1950 that records are made of.
 
-use std::cell::RefCell;
+use std::cell::Cell;
 use std::ffi::{c_int, c_long, c_uchar, c_ulong};
 use std::mem::MaybeUninit;
+use std::thread::LocalKey;
 
 use flate2::{Compress, Compression, Decompress, FlushCompress, FlushDecompress, Status};
 
@@ -20,8 +21,20 @@ pub(super) const MESSAGE_SIZE_MAX: usize = 256 << 20;
 
 thread_local! {
     // A quarter of a megabyte, which is not asked for and given back for each message.
-    static DEFLATE: RefCell<Compress> = RefCell::new(Compress::new(Compression::default(), true));
-    static INFLATE: RefCell<Decompress> = RefCell::new(Decompress::new(true));
+    static DEFLATE: Cell<Option<Compress>> = const { Cell::new(None) };
+    static INFLATE: Cell<Option<Decompress>> = const { Cell::new(None) };
+}
+
+/// Calls with what the thread keeps, or with a new one: also where the thread is ending and keeps nothing any more.
+fn with_kept<T, R>(
+    place: &'static LocalKey<Cell<Option<T>>>,
+    new: impl FnOnce() -> T,
+    call: impl FnOnce(&mut T) -> R,
+) -> R {
+    let mut state = place.try_with(Cell::take).ok().flatten().unwrap_or_else(new);
+    let result = call(&mut state);
+    let _ = place.try_with(|place| place.set(Some(state)));
+    result
 }
 
 /// The most bytes that a message of this size takes once it is compressed: zlib's own bound.
@@ -107,49 +120,61 @@ unsafe fn in_buffers(
 }
 
 fn deflate(source: &[u8], out: &mut [MaybeUninit<u8>]) -> Made {
-    DEFLATE.with_borrow_mut(|state| {
-        state.reset();
-        let error = loop {
-            let (consumed, produced) = (at(state.total_in(), source.len()), at(state.total_out(), out.len()));
-            let (from, to) = (source.get(consumed..).unwrap_or_default(), out.get_mut(produced..).unwrap_or_default());
-            match state.compress_uninit(from, to, FlushCompress::Finish) {
-                Ok(Status::StreamEnd) => break None,
-                // More than zlib counts in one call was given; anything else that makes no headway is a want of room.
-                Ok(_) if moved(consumed, state.total_in()) || moved(produced, state.total_out()) => {}
-                Ok(_) => break Some(BUFFER_ERROR),
-                Err(_) => break Some(STREAM_ERROR),
-            }
-        };
-        Made { size: state.total_out(), error }
-    })
+    with_kept(
+        &DEFLATE,
+        || Compress::new(Compression::default(), true),
+        |state| {
+            state.reset();
+            let error = loop {
+                let (consumed, produced) = (at(state.total_in(), source.len()), at(state.total_out(), out.len()));
+                let (from, to) =
+                    (source.get(consumed..).unwrap_or_default(), out.get_mut(produced..).unwrap_or_default());
+                match state.compress_uninit(from, to, FlushCompress::Finish) {
+                    Ok(Status::StreamEnd) => break None,
+                    // More than zlib counts in one call was given; anything else that makes no headway is a want of room.
+                    Ok(_) if moved(consumed, state.total_in()) || moved(produced, state.total_out()) => {}
+                    Ok(_) => break Some(BUFFER_ERROR),
+                    Err(_) => break Some(STREAM_ERROR),
+                }
+            };
+            Made { size: state.total_out(), error }
+        },
+    )
 }
 
 /// Tells as zlib's own `uncompress` does what ended too early: the room (-5) or the stream (-3).
 fn inflate(source: &[u8], out: &mut [MaybeUninit<u8>]) -> Made {
-    INFLATE.with_borrow_mut(|state| {
-        state.reset(true);
-        // A stream of nothing needs no room, but zlib wants some to find that out.
-        let mut nothing = [MaybeUninit::uninit(); 1];
-        let has_room = !out.is_empty();
-        let out = if has_room { out } else { &mut nothing[..] };
-        let error = loop {
-            let (consumed, produced) = (at(state.total_in(), source.len()), at(state.total_out(), out.len()));
-            let (from, to) = (source.get(consumed..).unwrap_or_default(), out.get_mut(produced..).unwrap_or_default());
-            let is_full = to.is_empty();
-            match state.decompress_uninit(from, to, FlushDecompress::Finish) {
-                Ok(Status::StreamEnd) => break None,
-                Ok(_) if moved(consumed, state.total_in()) || moved(produced, state.total_out()) => {}
-                Ok(_) => break Some(if is_full { BUFFER_ERROR } else { DATA_ERROR }),
-                Err(error) if error.message().is_some_and(|text| text.contains("memory")) => break Some(MEMORY_ERROR),
-                Err(_) => break Some(DATA_ERROR),
+    with_kept(
+        &INFLATE,
+        || Decompress::new(true),
+        |state| {
+            state.reset(true);
+            // A stream of nothing needs no room, but zlib wants some to find that out.
+            let mut nothing = [MaybeUninit::uninit(); 1];
+            let has_room = !out.is_empty();
+            let out = if has_room { out } else { &mut nothing[..] };
+            let error = loop {
+                let (consumed, produced) = (at(state.total_in(), source.len()), at(state.total_out(), out.len()));
+                let (from, to) =
+                    (source.get(consumed..).unwrap_or_default(), out.get_mut(produced..).unwrap_or_default());
+                let is_full = to.is_empty();
+                match state.decompress_uninit(from, to, FlushDecompress::Finish) {
+                    Ok(Status::StreamEnd) => break None,
+                    Ok(_) if moved(consumed, state.total_in()) || moved(produced, state.total_out()) => {}
+                    Ok(_) => break Some(if is_full { BUFFER_ERROR } else { DATA_ERROR }),
+                    Err(error) if error.message().is_some_and(|text| text.contains("memory")) => {
+                        break Some(MEMORY_ERROR);
+                    }
+                    Err(_) => break Some(DATA_ERROR),
+                }
+            };
+            let size = state.total_out();
+            if !has_room && size > 0 {
+                return Made { size: 0, error: error.or(Some(BUFFER_ERROR)) };
             }
-        };
-        let size = state.total_out();
-        if !has_room && size > 0 {
-            return Made { size: 0, error: error.or(Some(BUFFER_ERROR)) };
-        }
-        Made { size, error }
-    })
+            Made { size, error }
+        },
+    )
 }
 
 fn at(total: u64, len: usize) -> usize {

@@ -20,6 +20,8 @@ use crate::sys::{File, by_path, host};
 
 /// What a client gets in one turn while others wait.
 const TURN_BYTES: u64 = 1 << 20;
+/// The same for one that is alone: new callers still come in.
+const ALONE_BYTES: u64 = 16 << 20;
 /// Clients that are taken in one turn.
 const ACCEPTS_MAX: usize = 64;
 /// How long to wait before clients are taken again, where descriptors ran out.
@@ -85,6 +87,8 @@ struct Server {
     clients: HashMap<u64, Client>,
     /// Clients whose socket took all it was given: they go on without an event, which comes only with a change.
     eager: HashSet<u64>,
+    /// Clients for whose file no descriptor was left.
+    waiting: Vec<OwnedFd>,
     next_key: u64,
     accepting: Accepting,
 }
@@ -131,6 +135,7 @@ impl Server {
             poller,
             clients: HashMap::new(),
             eager: HashSet::new(),
+            waiting: Vec::new(),
             next_key: 0,
             accepting: Accepting::Yes,
         })
@@ -138,9 +143,8 @@ impl Server {
 
     /// Does what can be done now; how long to wait for the next event, in ms.
     fn take_turn(&mut self) -> c_int {
-        if self.accepting == Accepting::Paused && self.poller.add(&self.listener, LISTENER, Interest::Readable).is_ok()
-        {
-            self.accepting = Accepting::Yes;
+        if self.accepting == Accepting::Paused {
+            self.accept_again();
         }
         let mut due = std::mem::take(&mut self.eager);
         let mut has_callers = false;
@@ -173,34 +177,59 @@ impl Server {
     fn accept(&mut self) {
         for _ in 0..ACCEPTS_MAX {
             match socket::accept(&self.listener) {
-                Ok(Some(socket)) => self.admit(socket),
+                Ok(Some(socket)) => {
+                    self.admit(socket);
+                    if self.accepting == Accepting::Paused {
+                        return;
+                    }
+                }
                 Ok(None) => return,
                 Err(reason) => {
                     shim::perror(c"accept", &reason);
-                    // The caller stays in the queue, and would be an event again and again.
-                    if self.poller.remove(&self.listener).is_ok() {
-                        self.accepting = Accepting::Paused;
-                    }
-                    return;
+                    return self.pause();
                 }
             }
         }
     }
 
+    /// Callers that stay in the queue would be an event again and again.
+    fn pause(&mut self) {
+        if self.accepting == Accepting::Yes && self.poller.remove(&self.listener).is_ok() {
+            self.accepting = Accepting::Paused;
+        }
+    }
+
+    fn accept_again(&mut self) {
+        for socket in std::mem::take(&mut self.waiting) {
+            self.open_for(socket);
+        }
+        if self.waiting.is_empty() && self.poller.add(&self.listener, LISTENER, Interest::Readable).is_ok() {
+            self.accepting = Accepting::Yes;
+        }
+    }
+
     fn admit(&mut self, socket: OwnedFd) {
-        let path = self.path.as_deref();
-        print(&[b"Client connected, sending the file ", shown_bytes(path), b"\n"]);
-        let opened = match path {
+        print(&[b"Client connected, sending the file ", shown_bytes(self.path.as_deref()), b"\n"]);
+        self.open_for(socket);
+    }
+
+    /// Opens the file for a client, which waits where other clients have all descriptors.
+    fn open_for(&mut self, socket: OwnedFd) {
+        let opened = match self.path.as_deref() {
             Some(path) => by_path::open_to_read(Path::new(OsStr::from_bytes(path.to_bytes()))),
             None => return shim::perror(c"open", &IoError::from_raw_os_error(libc::EFAULT)),
         };
-        let file = match opened {
-            Ok(file) => file,
-            Err(error) => return shim::perror(call_of(&error), &reason_of(&error)),
-        };
-        let size = match file.len() {
-            Ok(size) => size,
-            Err(error) => return shim::perror(call_of(&error), &reason_of(&error)),
+        let measured = opened.and_then(|file| file.len().map(|size| (file, size)));
+        let (file, size) = match measured {
+            Ok(measured) => measured,
+            Err(error) => {
+                let reason = reason_of(&error);
+                if !self.clients.is_empty() && matches!(reason.raw_os_error(), Some(libc::EMFILE | libc::ENFILE)) {
+                    self.waiting.push(socket);
+                    return self.pause();
+                }
+                return shim::perror(call_of(&error), &reason);
+            }
         };
         let key = self.next_key;
         self.next_key += 1;
@@ -212,8 +241,7 @@ impl Server {
     }
 
     fn serve(&mut self, key: u64) {
-        // One that is alone need not leave room for others.
-        let share = if self.clients.len() == 1 { u64::MAX } else { TURN_BYTES };
+        let share = if self.clients.len() == 1 { ALONE_BYTES } else { TURN_BYTES };
         let Some(client) = self.clients.get_mut(&key) else { return };
         let progress = client.send(share);
         match progress {

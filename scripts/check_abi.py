@@ -15,6 +15,8 @@ import xml.etree.ElementTree as ElementTree
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 BASELINE = ROOT / "packaging/libckafka.abi"
+# A jump into C, of which the debugging information knows no types. Its symbol is compared as all are.
+UNTYPED = {"log_message"}
 
 
 def read(target, scratch):
@@ -106,8 +108,9 @@ def main(action, target):
             [ROOT / "scripts/symbols", "names", ROOT / "packaging/exports.list"],
             check=True, capture_output=True, text=True,
         ).stdout.split()
-        if count != len(listed):
-            sys.exit(f"check_abi: {count} functions with types, {len(listed)} in packaging/exports.list")
+        expected = len(set(listed) - UNTYPED)
+        if count != expected:
+            sys.exit(f"check_abi: {count} functions with types; expected from packaging/exports.list {expected}")
         found = BASELINE if action == "write" else scratch / "found.abi"
         ElementTree.indent(corpus)
         ElementTree.ElementTree(corpus).write(found, encoding="unicode")

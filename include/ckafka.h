@@ -15,7 +15,8 @@
  * milliseconds, -1 for ever, 0 without waiting. Text is zero-terminated UTF-8.
  *
  * "Pointers" in a comment is what the caller answers for. Functions may be called from any thread unless they say
- * otherwise, but only ckafka_wakeup from a signal handler. No function may be left by longjmp or a C++ exception.
+ * otherwise, but only ckafka_wakeup from a signal handler. No function may be left by longjmp or a C++ exception. None
+ * is a cancellation point: a thread that is cancelled in one ends behind it.
  */
 
 #ifndef CKAFKA_H

@@ -67,5 +67,9 @@ abi: ## write packaging/libckafka.abi anew: the binary interface that check-abi 
 	@scripts/preflight abi
 	scripts/check_abi.py write $(TARGET_DIR)
 
+# What is released, and the same without a codec.
+BARE = $(TARGET_DIR)/bare
 check-release: lib
-	scripts/check-release $(BUILD)
+	$(CARGO) rustc $(CARGO_FLAGS) --release --no-default-features --lib --crate-type staticlib --target-dir $(BARE)
+	scripts/relink $(BARE)/release/libckafka.a $(BARE)/build
+	scripts/check-release $(BUILD) $(BARE)/build

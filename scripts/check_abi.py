@@ -15,8 +15,10 @@ import xml.etree.ElementTree as ElementTree
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 BASELINE = ROOT / "packaging/libckafka.abi"
-# A jump into C, of which the debugging information knows no types. Its symbol is compared as all are.
+# A jump into C: the symbol is there, with its version, but debugging information tells no parameters of it.
 UNTYPED = {"log_message"}
+# Programs have pointers to it and nothing else: what is in it may change.
+OPAQUE = {"MemoryPool"}
 
 
 def read(target, scratch):
@@ -40,6 +42,11 @@ def references(element):
 
 def prune(corpus):
     """Leaves exported functions and what they lead to."""
+    for element in corpus.iter("class-decl"):
+        if element.get("name") in OPAQUE:
+            element[:] = []
+            element.attrib.pop("size-in-bits", None)
+            element.set("is-declaration-only", "yes")
     typed = {element.get("id"): element for element in corpus.iter() if element.get("id")}
     exported = [element for element in corpus.iter("function-decl") if element.get("elf-symbol-id")]
     wanted, ahead = set(), [name for function in exported for name in references(function)]
@@ -108,9 +115,9 @@ def main(action, target):
             [ROOT / "scripts/symbols", "names", ROOT / "packaging/exports.list"],
             check=True, capture_output=True, text=True,
         ).stdout.split()
-        expected = len(set(listed) - UNTYPED)
-        if count != expected:
-            sys.exit(f"check_abi: {count} functions with types; expected from packaging/exports.list {expected}")
+        typed = len(set(listed) - UNTYPED)
+        if count != typed:
+            sys.exit(f"check_abi: {count} functions with types, {typed} in packaging/exports.list")
         found = BASELINE if action == "write" else scratch / "found.abi"
         ElementTree.indent(corpus)
         ElementTree.ElementTree(corpus).write(found, encoding="unicode")

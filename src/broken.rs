@@ -85,6 +85,8 @@ pub enum Rule {
     ChildLetsGo,
     /// No thread is cancelled inside a call.
     NoCancellation,
+    /// A lock file that was locked is the one at its path.
+    LockIsAtPath,
 }
 }
 

@@ -14,6 +14,9 @@ mod examples;
 #[path = "oracle/oracle.rs"]
 #[expect(dead_code, reason = "shared by tests with Kafka's tools; each uses a part")]
 mod oracle;
+#[path = "common/random.rs"]
+#[expect(dead_code, reason = "shared by many tests; each uses a part")]
+mod random;
 
 use std::fs::{self, File};
 use std::io::Write;
@@ -40,7 +43,7 @@ type Found = (i64, Vec<u8>);
 
 impl World {
     fn new(test: &str) -> Self {
-        let programs = Programs::build(&format!("compat-import-{test}"), &["import"]);
+        let programs = Programs::build(&format!("compat-import-{test}"), &["import", "read"]);
         let dump = driver::build("dump", &driver::library(), &programs.scratch);
         Self { programs, dump }
     }
@@ -149,6 +152,11 @@ fn what_the_original_wrote_is_a_log_by_kafkas_rules() {
         assert_eq!((&report["appended"], &report["already_there"]), (&0.into(), &count.into()));
         assert_eq!(world.records(case), expected);
     }
+}
+
+#[test]
+fn what_is_refused_changes_nothing_and_what_was_taken_over_is_durable() {
+    driver::passes("import");
 }
 
 #[test]
@@ -275,4 +283,44 @@ fn a_bomb_is_refused_in_bounded_memory_and_a_large_message_fits_where_the_topic_
     directory.close().expect("a clean close");
     world.imports("zstd", &old, &[]);
     assert_eq!(world.records("zstd")[0].1, message);
+}
+
+/// Changes a few bytes, cuts some out, puts some in, cuts the end, or zeroes some.
+fn damage(log: &mut Vec<u8>, random: &mut random::Random) {
+    let at = random.below(log.len() as u64) as usize;
+    let size = (1 + random.below(30) as usize).min(log.len() - at);
+    match random.below(5) {
+        0 => log[at] ^= 1 << random.below(8),
+        1 => drop(log.drain(at..at + size)),
+        2 => drop(log.splice(at..at, random.bytes(size))),
+        3 => log.truncate(at + 1),
+        _ => log[at..at + size].fill(0),
+    }
+}
+
+#[test]
+fn in_a_damaged_log_the_import_finds_what_the_reader_finds_and_with_the_time_index_no_less() {
+    let world = World::new("damage");
+    let whole = fs::read(golden("mixed", LOG)).expect("golden");
+    let times = fs::read_to_string(golden("mixed", TIMES)).expect("golden");
+    let mut random = random::Random(0x5eed);
+    for round in 0..24 {
+        let lines: Vec<&str> = times.split_inclusive('\n').take(2 + random.below(60) as usize).collect();
+        let (last, lines) = lines.split_last().expect("lines");
+        let mut log = whole[..last.trim().split_once(',').expect("a line").1.parse().expect("digits")].to_vec();
+        for _ in 0..random.below(4) {
+            damage(&mut log, &mut random);
+        }
+        let old = world.old(&format!("old-{round}"), &log, None);
+        let read = world.programs.run("read", &[&old.to_string_lossy()]);
+        let printed: Vec<&[u8]> = read.stdout.split(|&byte| byte == b'\n').collect();
+        let data = format!("data-{round}");
+        world.imports(&data, &old, &["skip"]);
+        let found: Vec<Vec<u8>> = world.records(&data).into_iter().map(|(_, value)| value).collect();
+        assert_eq!(found, printed[1..printed.len() - 2], "round {round}");
+
+        let old = world.old(&format!("old-{round}"), &log, Some(&lines.concat()));
+        let report = world.imports(&format!("timed-{round}"), &old, &["skip"]);
+        assert!(report["appended"].as_u64() >= Some(found.len() as u64), "round {round}: {report}");
+    }
 }

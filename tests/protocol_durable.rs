@@ -10,28 +10,12 @@ mod protocol;
 use std::time::{Duration, Instant};
 
 use ckafka::broken::{Action, Point, Rule};
-use common::logs::{self, TOPIC};
-use common::scratch::Scratch;
-use protocol::puppet::Puppet;
-use protocol::{ensure, needs, play, truth};
+use protocol::{ensure, made, needs, play, truth, writer};
 
 #[test]
 #[ignore = "a process of the tests below"]
 fn puppet() {
     play::live();
-}
-
-fn made(name: &str, values: &[(&str, &str)]) -> Scratch {
-    let place = Scratch::new(name);
-    logs::close(logs::create(place.path(), values));
-    place
-}
-
-fn writer(place: &Scratch, without: &[Rule]) -> Puppet {
-    let mut puppet = Puppet::start(place.path(), without);
-    puppet.must("open ckafka.lock.timeout.ms=3000");
-    puppet.must(&format!("log {TOPIC} 0"));
-    puppet
 }
 
 /// One was told of an error and died before it could say so.

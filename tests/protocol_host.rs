@@ -11,10 +11,7 @@ use std::process::Command;
 use std::time::{Duration, Instant};
 
 use ckafka::broken::{Action, Point, Rule};
-use common::logs::{self, TOPIC};
-use common::scratch::Scratch;
-use protocol::puppet::Puppet;
-use protocol::{ensure, needs, play, truth};
+use protocol::{ensure, made, needs, play, truth, writer};
 
 #[test]
 #[ignore = "a process of the tests below"]
@@ -22,24 +19,11 @@ fn puppet() {
     play::live();
 }
 
-fn made(name: &str) -> Scratch {
-    let place = Scratch::new(name);
-    logs::close(logs::create(place.path(), &[]));
-    place
-}
-
-fn writer(place: &Scratch, without: &[Rule]) -> Puppet {
-    let mut puppet = Puppet::start(place.path(), without);
-    puppet.must("open ckafka.lock.timeout.ms=1500");
-    puppet.must(&format!("log {TOPIC} 0"));
-    puppet
-}
-
 /// A lock of the process would be dropped with the first descriptor that is closed, and the owner be robbed while it writes.
 #[test]
 fn host_that_opens_and_closes_our_files_gives_no_lock_away() {
     needs(&[Rule::DescriptionLocks], |rules| {
-        let place = made("host-files");
+        let place = made("host-files", &[]);
         let (mut owner, mut other) = (writer(&place, rules), writer(&place, rules));
         for file in [".lock", "ckafka.slots", "events-0/ckafka.control"] {
             owner.must(&format!("touch {file}"));
@@ -60,7 +44,7 @@ fn host_that_opens_and_closes_our_files_gives_no_lock_away() {
 #[test]
 fn two_copies_of_the_library_in_one_process_are_two_writers() {
     needs(&[Rule::DescriptionLocks], |rules| {
-        let place = made("host-copies");
+        let place = made("host-copies", &[]);
         writer(&place, rules).ask("second_copy").map(drop)
     });
 }
@@ -69,7 +53,7 @@ fn two_copies_of_the_library_in_one_process_are_two_writers() {
 #[test]
 fn child_that_outlives_its_parent_holds_nobody_up() {
     needs(&[Rule::ChildLetsGo], |rules| {
-        let place = made("host-fork");
+        let place = made("host-fork", &[]);
         let (mut owner, mut other) = (writer(&place, rules), writer(&place, rules));
         let child = owner.must("fork");
         owner.arm(Point::AppendCopied, Action::Kill);
@@ -90,7 +74,7 @@ fn child_that_outlives_its_parent_holds_nobody_up() {
 #[test]
 fn cancelled_thread_ends_behind_its_call() {
     needs(&[Rule::NoCancellation], |rules| {
-        let place = made("host-cancel");
+        let place = made("host-cancel", &[]);
         let mut only = writer(&place, rules);
         only.arm(Point::AppendCopied, Action::Linger);
         only.ask("cancelled_append 100")?;

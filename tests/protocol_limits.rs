@@ -19,7 +19,7 @@ use common::child;
 use common::logs::{self, Owned, TOPIC};
 use common::scratch::Scratch;
 use protocol::puppet::Puppet;
-use protocol::{play, truth};
+use protocol::{made, play, truth};
 
 const WRITERS: usize = 256;
 
@@ -27,12 +27,6 @@ const WRITERS: usize = 256;
 #[ignore = "a process of the tests below"]
 fn puppet() {
     play::live();
-}
-
-fn made(name: &str, values: &[(&str, &str)]) -> Scratch {
-    let place = Scratch::new(name);
-    logs::close(logs::create(place.path(), values));
-    place
 }
 
 fn writer(place: &Scratch) -> Puppet {

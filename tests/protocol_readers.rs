@@ -11,11 +11,11 @@ use std::fs;
 use std::time::Duration;
 
 use ckafka::broken::{Action, Point, Rule};
-use common::logs::{self, PARTITION, TOPIC};
+use common::logs::{PARTITION, TOPIC};
 use common::scratch::{Scratch, segment_file};
 use protocol::batches::{hex, value_for_batch_of};
 use protocol::puppet::Puppet;
-use protocol::{ensure, needs, play, truth};
+use protocol::{ensure, made, needs, play, truth, writer};
 
 const CONTROL: &str = "events-0/ckafka.control";
 const SLOTS: &str = "ckafka.slots";
@@ -24,19 +24,6 @@ const SLOTS: &str = "ckafka.slots";
 #[ignore = "a process of the tests below"]
 fn puppet() {
     play::live();
-}
-
-fn made(name: &str) -> Scratch {
-    let place = Scratch::new(name);
-    logs::close(logs::create(place.path(), &[]));
-    place
-}
-
-fn writer(place: &Scratch, without: &[Rule]) -> Puppet {
-    let mut puppet = Puppet::start(place.path(), without);
-    puppet.must("open");
-    puppet.must(&format!("log {TOPIC} 0"));
-    puppet
 }
 
 /// A process that only reads, and has read up to `end`.
@@ -60,7 +47,7 @@ fn reads(reader: &mut Puppet, next: &str) -> Result<(), String> {
 fn sleeping_reader_follows_the_log_into_the_next_session() {
     for way in ["close", "kill"] {
         needs(&[Rule::StaleIsNoticed], |rules| {
-            let place = made("readers-follow");
+            let place = made("readers-follow", &[]);
             let mut first = writer(&place, rules);
             first.must("append 10 100");
             let mut reader = reader(&place, rules, "10");
@@ -83,7 +70,7 @@ fn sleeping_reader_follows_the_log_into_the_next_session() {
 #[test]
 fn reader_finds_the_page_that_took_the_place_of_its_own() {
     needs(&[Rule::StaleIsNoticed], |rules| {
-        let place = made("readers-inode");
+        let place = made("readers-inode", &[]);
         let mut first = writer(&place, rules);
         first.must("append 10 100");
         let mut reader = reader(&place, rules, "10");
@@ -101,7 +88,7 @@ fn reader_finds_the_page_that_took_the_place_of_its_own() {
 /// One that never sleeps looks for itself.
 #[test]
 fn reader_that_only_polls_follows_too() {
-    let place = made("readers-poll");
+    let place = made("readers-poll", &[]);
     let mut first = writer(&place, &[]);
     first.must("append 10 100");
     let mut reader = reader(&place, &[], "10");
@@ -119,7 +106,7 @@ fn reader_that_only_polls_follows_too() {
 #[test]
 fn end_of_another_session_is_not_believed() {
     needs(&[Rule::SessionOfReader], |rules| {
-        let place = made("readers-session");
+        let place = made("readers-session", &[]);
         let raw = |size: usize| format!("raw {}", hex(&vec![b'v'; value_for_batch_of(size)]));
         let mut first = writer(&place, rules);
         let segment = segment_file(&place.join(PARTITION), 0, "log");
@@ -146,7 +133,7 @@ fn end_of_another_session_is_not_believed() {
 
 #[test]
 fn reader_beyond_the_end_of_the_next_session_is_told() {
-    let place = made("readers-beyond");
+    let place = made("readers-beyond", &[]);
     let mut first = writer(&place, &[]);
     let segment = segment_file(&place.join(PARTITION), 0, "log");
     first.must("append 5 100");
@@ -166,7 +153,7 @@ fn reader_beyond_the_end_of_the_next_session_is_told() {
 /// Nobody has recovered the log yet: it is served as it lies, and followed when somebody has.
 #[test]
 fn reader_that_is_first_after_a_crash_changes_nothing_and_follows() {
-    let place = made("readers-first");
+    let place = made("readers-first", &[]);
     let mut dead = writer(&place, &[]);
     dead.must("append 10 100");
     dead.kill();

@@ -11,10 +11,10 @@ use std::fs;
 use std::time::{Duration, Instant};
 
 use ckafka::broken::{Action, Point, Rule};
-use common::logs::{self, PARTITION, TOPIC};
+use common::logs::{PARTITION, TOPIC};
 use common::scratch::{self, Scratch};
 use protocol::puppet::Puppet;
-use protocol::{ensure, needs, play, truth};
+use protocol::{ensure, made, needs, opened, play, truth, writer};
 
 const MARKER: &str = ".kafka_cleanshutdown";
 const CONTROL: &str = "events-0/ckafka.control";
@@ -25,29 +25,11 @@ fn puppet() {
     play::live();
 }
 
-fn made(name: &str) -> Scratch {
-    let place = Scratch::new(name);
-    logs::close(logs::create(place.path(), &[]));
-    place
-}
-
-fn opened(place: &Scratch, without: &[Rule]) -> Puppet {
-    let mut puppet = Puppet::start(place.path(), without);
-    puppet.must("open ckafka.lock.timeout.ms=2000");
-    puppet
-}
-
-fn writer(place: &Scratch, without: &[Rule]) -> Puppet {
-    let mut puppet = opened(place, without);
-    puppet.must(&format!("log {TOPIC} 0"));
-    puppet
-}
-
 /// The same boot, and the file system went back: the page is of the session before, the log is not.
 #[test]
 fn page_of_another_session_is_no_evidence() {
     needs(&[Rule::SessionOfPage], |rules| {
-        let place = made("session-page");
+        let place = made("session-page", &[]);
         let mut first = writer(&place, rules);
         first.must("append 40 100");
         fs::copy(place.join(CONTROL), place.join("page")).expect("page is copied");
@@ -68,7 +50,7 @@ fn page_of_another_session_is_no_evidence() {
 /// The other way round: the page names more than the log has, after a restored backup.
 #[test]
 fn page_that_promises_more_than_the_log_has_is_no_evidence() {
-    let place = made("session-ahead");
+    let place = made("session-ahead", &[]);
     let mut first = writer(&place, &[]);
     first.must("append 40 100");
     let segment = scratch::segment_file(&place.join(PARTITION), 0, "log");
@@ -92,7 +74,7 @@ fn pages_of_another_boot_or_another_version_are_begun_anew_where_nobody_lives() 
         ("garbage", CONTROL, 0, 0x55),
     ];
     for (what, file, at, byte) in changes {
-        let place = made("session-version");
+        let place = made("session-version", &[]);
         let mut first = writer(&place, &[]);
         first.must("append 40 100");
         first.kill();
@@ -110,7 +92,7 @@ fn pages_of_another_version_or_kernel_are_refused_beside_the_living() {
     for (file, at, expected) in
         [("ckafka.slots", 8, "version"), (CONTROL, 8, "version"), ("ckafka.slots", 32, "another kernel")]
     {
-        let place = made("session-version-alive");
+        let place = made("session-version-alive", &[]);
         let mut living = writer(&place, &[]);
         living.must("append 1 100");
         // Through the page cache, which the living one's map shows too.
@@ -124,7 +106,7 @@ fn pages_of_another_version_or_kernel_are_refused_beside_the_living() {
 #[test]
 fn lock_file_that_is_removed_under_a_writer_does_not_give_a_second_session() {
     needs(&[Rule::AloneMeansNoSlot], |rules| {
-        let place = made("session-lock-removed");
+        let place = made("session-lock-removed", &[]);
         let mut living = writer(&place, rules);
         living.must("append 3 100");
         fs::remove_file(place.join(".lock")).expect("removed");
@@ -145,7 +127,7 @@ fn lock_file_that_is_removed_under_a_writer_does_not_give_a_second_session() {
 #[test]
 fn pages_that_are_removed_under_a_writer_are_refused_to_others_and_not_called_clean() {
     for (file, variant) in [(CONTROL, "Version"), ("ckafka.slots", "Version")] {
-        let place = made("session-page-removed");
+        let place = made("session-page-removed", &[]);
         let mut living = writer(&place, &[]);
         living.must("append 3 100");
         fs::remove_file(place.join(file)).expect("removed");
@@ -188,7 +170,7 @@ fn marker_is_only_for_a_directory_in_which_all_is_whole() {
 #[test]
 fn who_opens_during_the_last_close_begins_a_session_of_its_own() {
     needs(&[Rule::LeaveUnderGate], |rules| {
-        let place = made("session-last-close");
+        let place = made("session-last-close", &[]);
         let mut last = writer(&place, rules);
         last.must("append 5 100");
         last.arm(Point::CloseMarked, Action::Stop);
@@ -207,10 +189,33 @@ fn who_opens_during_the_last_close_begins_a_session_of_its_own() {
     });
 }
 
+/// It waited for the gate of a lock file that was removed meanwhile: behind that one it would be alone with itself, and keep everybody else out.
+#[test]
+fn who_waited_behind_a_lock_file_that_is_gone_starts_over() {
+    needs(&[Rule::LockIsAtPath], |rules| {
+        let place = made("session-lock-path", &[]);
+        let mut last = writer(&place, rules);
+        last.arm(Point::CloseMarked, Action::Stop);
+        last.stops_at("close");
+        let mut waiting = Puppet::start(place.path(), rules);
+        waiting.tell("open");
+        let early = waiting.reply_within(Duration::from_millis(300));
+        ensure(early.is_err(), "it did not wait for the gate")?;
+        fs::remove_file(place.join(".lock")).expect("removed");
+        last.go_on();
+        // The closing one has lost its lock file, and says so or is through already.
+        let _ = last.reply();
+        waiting.reply().unwrap_or(Err("it died".to_owned()))?;
+        let mut third = Puppet::start(place.path(), rules);
+        third.ask("open")?;
+        third.ask(&format!("log {TOPIC} 0")).map(drop)
+    });
+}
+
 #[test]
 fn death_at_each_step_of_a_close_loses_nothing() {
     for point in [Point::CloseBegun, Point::CloseTrimmed, Point::CloseMarked] {
-        let place = made("session-close-death");
+        let place = made("session-close-death", &[]);
         let mut last = writer(&place, &[]);
         last.must("append 50 100");
         last.arm(point, Action::Kill);
@@ -223,7 +228,7 @@ fn death_at_each_step_of_a_close_loses_nothing() {
 fn death_at_each_step_of_an_opening_or_a_recovery_loses_nothing() {
     for point in [Point::SessionBegun, Point::RecoveryBegun, Point::RecoveryDone] {
         for clean in [true, false] {
-            let place = made("session-open-death");
+            let place = made("session-open-death", &[]);
             let mut first = writer(&place, &[]);
             first.must("append 50 100");
             if clean {
@@ -250,7 +255,7 @@ fn death_at_each_step_of_an_opening_or_a_recovery_loses_nothing() {
 
 #[test]
 fn second_opener_waits_for_a_recovery_and_goes_on_behind_it() {
-    let place = made("session-recovery");
+    let place = made("session-recovery", &[]);
     let mut first = writer(&place, &[]);
     first.must("append 50 100");
     first.kill();
@@ -278,7 +283,7 @@ fn second_opener_waits_for_a_recovery_and_goes_on_behind_it() {
 
 #[test]
 fn opening_that_fails_leaves_no_lock_behind_and_the_directory_as_clean_as_it_was() {
-    let place = made("session-open-fails");
+    let place = made("session-open-fails", &[]);
     scratch::change(&place.join("ckafka.slots"), |bytes| bytes.truncate(100));
     fs::create_dir(place.join("photos")).expect("folder");
     let mut puppet = Puppet::start(place.path(), &[]);
@@ -297,7 +302,7 @@ fn opening_that_fails_leaves_no_lock_behind_and_the_directory_as_clean_as_it_was
 
 #[test]
 fn log_that_failed_does_not_keep_its_process_in_the_directory() {
-    let place = made("session-failed");
+    let place = made("session-failed", &[]);
     let mut first = writer(&place, &[]);
     first.must("append 10 100");
     first.must("sync");

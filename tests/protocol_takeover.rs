@@ -15,7 +15,7 @@ use common::logs::{self, Owned, PARTITION, TOPIC};
 use common::scratch::Scratch;
 use protocol::batches::{batch_in_a_batch, hex, value_for_batch_of};
 use protocol::puppet::Puppet;
-use protocol::{ensure, needs, needs_one_of, play, truth};
+use protocol::{ensure, made, needs, needs_one_of, play, truth};
 
 #[test]
 #[ignore = "a process of the tests below"]
@@ -23,18 +23,9 @@ fn puppet() {
     play::live();
 }
 
-/// A directory with [`TOPIC`], closed.
-fn made(name: &str, values: &[(&str, &str)]) -> Scratch {
-    let place = Scratch::new(name);
-    logs::close(logs::create(place.path(), values));
-    place
-}
-
 /// A process with the log open, and one record appended: it has looked at the segments.
 fn writer(place: &Scratch, without: &[Rule]) -> Puppet {
-    let mut puppet = Puppet::start(place.path(), without);
-    puppet.must("open ckafka.lock.timeout.ms=3000");
-    puppet.must(&format!("log {TOPIC} 0"));
+    let mut puppet = protocol::writer(place, without);
     puppet.must("append 1 40");
     puppet
 }

@@ -10,33 +10,15 @@ mod protocol;
 use std::fs;
 
 use ckafka::broken::{Action, Point, Rule};
-use common::logs::{self, TOPIC};
+use common::logs::TOPIC;
 use common::scratch::{self, Scratch};
 use protocol::puppet::Puppet;
-use protocol::{ensure, needs, play, truth};
+use protocol::{ensure, made, needs, opened, play, truth, writer};
 
 #[test]
 #[ignore = "a process of the tests below"]
 fn puppet() {
     play::live();
-}
-
-fn made(name: &str) -> Scratch {
-    let place = Scratch::new(name);
-    logs::close(logs::create(place.path(), &[]));
-    place
-}
-
-fn opened(place: &Scratch, without: &[Rule]) -> Puppet {
-    let mut puppet = Puppet::start(place.path(), without);
-    puppet.must("open");
-    puppet
-}
-
-fn writer(place: &Scratch, without: &[Rule]) -> Puppet {
-    let mut puppet = opened(place, without);
-    puppet.must(&format!("log {TOPIC} 0"));
-    puppet
 }
 
 fn folders_of(place: &Scratch, topic: &str) -> Vec<String> {
@@ -47,7 +29,7 @@ fn folders_of(place: &Scratch, topic: &str) -> Vec<String> {
 /// Killed behind each folder of three.
 fn half_done(rules: &[Rule], point: Point) -> Result<(), String> {
     for pass in 1..3 {
-        let place = made("topics-intent");
+        let place = made("topics-intent", &[]);
         let mut victim = opened(&place, rules);
         if point == Point::TopicHalfRemoved {
             victim.must("create some 3");
@@ -74,7 +56,7 @@ fn topic_that_was_half_made_or_half_removed_goes() {
 #[test]
 fn append_to_a_topic_that_was_deleted_is_refused() {
     needs(&[Rule::StickyWords], |rules| {
-        let place = made("topics-sticky-deleted");
+        let place = made("topics-sticky-deleted", &[]);
         let (mut appender, mut remover) = (writer(&place, rules), opened(&place, rules));
         appender.must("append 5 100");
         remover.must(&format!("delete {TOPIC}"));
@@ -85,7 +67,7 @@ fn append_to_a_topic_that_was_deleted_is_refused() {
 #[test]
 fn append_to_a_log_that_failed_elsewhere_is_refused() {
     needs(&[Rule::StickyWords], |rules| {
-        let place = made("topics-sticky-failed");
+        let place = made("topics-sticky-failed", &[]);
         let (mut told, mut other) = (writer(&place, rules), writer(&place, rules));
         other.must("append 5 100");
         told.arm(Point::SyncFails, Action::Strike);
@@ -96,7 +78,7 @@ fn append_to_a_log_that_failed_elsewhere_is_refused() {
 
 #[test]
 fn deletion_waits_for_an_append_under_way() {
-    let place = made("topics-append-under-way");
+    let place = made("topics-append-under-way", &[]);
     let (mut appender, mut remover) = (writer(&place, &[]), opened(&place, &[]));
     appender.arm(Point::AppendCopied, Action::Stop);
     appender.stops_at("append 1 100");
@@ -111,7 +93,7 @@ fn deletion_waits_for_an_append_under_way() {
 /// The same name, again and again, under a process that appends, one that waits and may be woken, and one that only reads.
 #[test]
 fn topic_made_anew_has_nothing_of_the_old_one_for_anybody() {
-    let place = made("topics-anew");
+    let place = made("topics-anew", &[]);
     let mut remover = opened(&place, &[]);
     let mut appender = writer(&place, &[]);
     let mut sleeper = writer(&place, &[]);

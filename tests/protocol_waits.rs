@@ -10,10 +10,9 @@ mod protocol;
 use std::time::{Duration, Instant};
 
 use ckafka::broken::{Action, Point, Rule};
-use common::logs::{self, TOPIC};
 use common::scratch::Scratch;
 use protocol::puppet::Puppet;
-use protocol::{ensure, needs, play};
+use protocol::{ensure, made, needs, play, writer};
 
 /// What no wake-up takes, however busy the machine is.
 const LATE: Duration = Duration::from_secs(1);
@@ -22,19 +21,6 @@ const LATE: Duration = Duration::from_secs(1);
 #[ignore = "a process of the tests below"]
 fn puppet() {
     play::live();
-}
-
-fn made(name: &str) -> Scratch {
-    let place = Scratch::new(name);
-    logs::close(logs::create(place.path(), &[]));
-    place
-}
-
-fn writer(place: &Scratch, without: &[Rule]) -> Puppet {
-    let mut puppet = Puppet::start(place.path(), without);
-    puppet.must("open");
-    puppet.must(&format!("log {TOPIC} 0"));
-    puppet
 }
 
 /// A process whose waits are not made good by a slice: what it sleeps through shows.
@@ -59,7 +45,7 @@ fn end_is_published_before_the_look_at_the_armed_bit() {
         return common::skip("end_is_published_before_the_look_at_the_armed_bit", "two processors");
     }
     needs(&[Rule::PublishFence], |rules| {
-        let place = made("waits-fence");
+        let place = made("waits-fence", &[]);
         let rounds = if rules.is_empty() { 20_000 } else { 3_000_000 };
         sleeper(&place, rules).ask(&format!("race {rounds} 500")).map(drop)
     });
@@ -69,7 +55,7 @@ fn end_is_published_before_the_look_at_the_armed_bit() {
 #[test]
 fn wait_for_the_end_is_sliced() {
     needs(&[Rule::SlicedWaits], |rules| {
-        let place = made("waits-slice");
+        let place = made("waits-slice", &[]);
         let (mut victim, mut reader) = (writer(&place, &[]), writer(&place, rules));
         victim.arm(Point::AppendPublished, Action::Kill);
         reader.tell("fetch 2000");
@@ -83,7 +69,7 @@ fn wait_for_the_end_is_sliced() {
 #[test]
 fn wait_for_durability_is_sliced() {
     needs(&[Rule::SlicedWaits], |rules| {
-        let place = made("waits-slice-durable");
+        let place = made("waits-slice-durable", &[]);
         let (mut victim, mut other) = (writer(&place, &[]), writer(&place, rules));
         victim.must("append 10 100");
         victim.arm(Point::SyncAnnounced, Action::Stop);
@@ -99,7 +85,7 @@ fn wait_for_durability_is_sliced() {
 #[test]
 fn taker_wakes_everybody() {
     needs(&[Rule::TakerWakes], |rules| {
-        let place = made("waits-taker");
+        let place = made("waits-taker", &[]);
         let (mut victim, mut taker) = (writer(&place, rules), writer(&place, rules));
         let mut reader = sleeper(&place, rules);
         victim.arm(Point::WakeCleared, Action::Kill);
@@ -116,7 +102,7 @@ fn taker_wakes_everybody() {
 #[test]
 fn bit_that_another_sleeper_arms_is_not_taken_for_one_s_own() {
     needs(&[Rule::ArmedSequence], |rules| {
-        let place = made("waits-sequence");
+        let place = made("waits-sequence", &[]);
         let mut appender = writer(&place, rules);
         let (mut slow, mut other) = (sleeper(&place, rules), writer(&place, rules));
         slow.arm(Point::WaitArmed, Action::Stop);
@@ -134,7 +120,7 @@ fn bit_that_another_sleeper_arms_is_not_taken_for_one_s_own() {
 #[test]
 fn nor_is_that_of_another_who_waits_for_durability() {
     needs(&[Rule::ArmedSequence], |rules| {
-        let place = made("waits-sequence-durable");
+        let place = made("waits-sequence-durable", &[]);
         let mut syncer = writer(&place, rules);
         let (mut slow, mut other) = (sleeper(&place, rules), sleeper(&place, rules));
         let hold_the_word = |syncer: &mut Puppet, offset: u32| {

@@ -6,12 +6,13 @@ import pathlib
 import sys
 import time
 
-from . import delay, footprint, machine, old, report, throughput
+from . import delay, footprint, machine, old, python, report, sharing, throughput
 from .programs import Bench, ProgramError
 
 PROJECT = pathlib.Path(__file__).resolve().parents[2]
 TOPICS = {
     "quiet": footprint.quiet,
+    "boundary": delay.boundary,
     "append": throughput.append,
     "durable": throughput.durable,
     "read": throughput.read,
@@ -20,22 +21,29 @@ TOPICS = {
     "latency": delay.latency,
     "send": throughput.send,
     "worst": delay.worst,
+    "writers": sharing.writers,
+    "alone": sharing.alone,
     "open": footprint.clean_open,
+    "partitions": sharing.partitions,
     "memory": footprint.memory,
     "compat": old.compat,
+    "python": python.python,
+    "client": python.client,
 }
 
 
 def parse(arguments):
     parser = argparse.ArgumentParser(prog="benches/run", description=__doc__)
     parser.add_argument("topics", nargs="*", metavar="TOPIC", help=f"only these: {', '.join(TOPICS)}")
-    parser.add_argument("--quick", action="store_true", help="about two minutes in place of eight: smaller, same floors")
+    parser.add_argument("--quick", action="store_true", help="about five minutes in place of twelve: smaller, same floors")
     parser.add_argument("--runs", type=int, default=5, help="interleaved runs of each pair (5)")
     parser.add_argument("--record", action="store_true", help="write the figures to docs/bench/README.md")
     options = parser.parse_args(arguments)
     unknown = [topic for topic in options.topics if topic not in TOPICS]
     if unknown:
         parser.error(f"no topic {unknown[0]}; there are {', '.join(TOPICS)}")
+    if options.record and options.topics:
+        parser.error("--record writes a page of all topics")
     return options
 
 

@@ -2,10 +2,12 @@
 
 import statistics
 
-from .row import compare, tell
+from .row import compare, judge, judge_middle, tell
 
 PIECE_BYTES = 1 << 20  # what a log grows by once it has come this far
 GOAL_MS = 5
+CALL_LIMIT_NS = 15
+LOAD_LIMIT_MS = 5
 
 
 def latency(bench):
@@ -23,6 +25,23 @@ def latency(bench):
             for name in ("p90", "p99")
         )
         yield compare("latency", f"to another process, {times}, p50", "ns", ours, bare, floor, "<=", note)
+
+
+def boundary(bench):
+    """What a call from C costs beyond the Rust behind it, and how soon a program that loads the library has appended."""
+    kinds = ("bare", "handle", "single")
+    results = bench.interleave({kind: lambda kind=kind: bench.run_fresh("boundary", kind) for kind in kinds})
+    times = {kind: [result["ns"] for result in results[kind]] for kind in kinds}
+    for kind, what in (("handle", "ckafka_caps"), ("single", "ckafka_reader_position")):
+        # The least of both, as other work can only add to so little.
+        mine, bare = min(times[kind]), min(times["bare"])
+        note = f"{mine:.2f} ns, and {bare:.2f} ns of a call that looks at nothing; the slowest run {max(times[kind]):.2f} ns"
+        yield judge("boundary", f"{what} above a bare call", "ns", mine - bare, CALL_LIMIT_NS, note=note)
+    library = f"CKAFKA_LIBRARY={bench.project / 'build' / 'libckafka.so'}"
+    with bench.folder() as folder:
+        loads = [bench.run("boundary", "dlopen", folder, wrap=("env", library))["ms"] for _ in range(2 * bench.runs + 1)]
+    # The first makes the topic, and waits for the disk.
+    yield judge_middle("boundary", "dlopen to the first append", "ms", loads[1:], LOAD_LIMIT_MS)
 
 
 def worst(bench):

@@ -9,11 +9,12 @@ import shutil
 import subprocess
 
 FLAGS = "-O3 -march=native -std=gnu11 -D_GNU_SOURCE -Wall -Wextra -Werror -pthread".split()
-PROGRAMS = "append durable read latency send worst open memory quiet compat compat_serve".split()
+PROGRAMS = "append durable read latency send worst open memory quiet compat compat_serve writers boundary".split()
 CPP_FLAGS = "-O3 -march=native -std=c++20 -D_GNU_SOURCE -Wall -Wextra -Werror -pthread".split()
 CPP_PROGRAMS = ["read_cpp"]
 SHARED = "common dataset loops".split()
 TIMEOUT_S = 300
+BUILD_TIMEOUT_S = 1800
 
 
 class ProgramError(Exception):
@@ -60,6 +61,16 @@ class Bench:
             command = [os.environ.get("CXX", "c++"), *CPP_FLAGS, *include, source, *shared]
             self._call([*command, "-o", str(folder / name), *link])
 
+    def library(self, feature):
+        """The library once more, built with a feature that only benchmarks want; its folder."""
+        target, place = self.target / feature, self.target / feature / "lib"
+        place.mkdir(parents=True, exist_ok=True)
+        cargo = [os.environ.get("CARGO", "cargo"), "rustc", "--locked", "--release", "--lib", "--crate-type", "staticlib"]
+        settings = ["--features", feature, "--target-dir", str(target), "--manifest-path", str(self.project / "Cargo.toml")]
+        self._call([*cargo, *settings], timeout=BUILD_TIMEOUT_S)
+        self._call([str(self.project / "scripts" / "relink"), str(target / "release" / "libckafka.a"), str(place)])
+        return place
+
     @contextlib.contextmanager
     def folder(self):
         """An empty folder that is gone afterwards."""
@@ -80,10 +91,26 @@ class Bench:
         except ValueError:
             raise ProgramError(f"{program} {contestant} said {output!r}") from None
 
-    def run_fresh(self, program, contestant, **settings):
+    def run_fresh(self, program, contestant, wrap=(), **settings):
         """Runs one contestant in a folder made for it."""
         with self.folder() as folder:
-            return self.run(program, contestant, folder, **settings)
+            return self.run(program, contestant, folder, wrap, **settings)
+
+    def python(self):
+        """The Python that has what contestants want."""
+        python = self.project / "target" / "venv" / "bin" / "python"
+        if not python.exists():
+            raise ProgramError("target/venv is missing: run make venv first")
+        return str(python)
+
+    def run_python(self, contestant, place, program="python_log", **settings):
+        """Runs a Python contestant in a folder, in one made for it if none is given, or with the broker at an address."""
+        if place is None:
+            with self.folder() as own:
+                return self.run_python(contestant, own, program, **settings)
+        command = [self.python(), "-B", str(self.project / "benches" / f"{program}.py"), contestant, str(place)]
+        library = {"CKAFKA_LIBRARY": str(self.project / "build" / "libckafka.so")}
+        return json.loads(self._call(command + [f"{name}={value}" for name, value in settings.items()], library))
 
     def interleave(self, contestants, runs=None):
         """Runs each contestant in turn, `runs` times, the order turned round each time: their results by name."""
@@ -102,11 +129,12 @@ class Bench:
             self.work.rmdir()
 
     @staticmethod
-    def _call(command):
+    def _call(command, variables=None, timeout=TIMEOUT_S):
+        environment = {**os.environ, **(variables or {})}
         try:
-            done = subprocess.run(command, capture_output=True, text=True, timeout=TIMEOUT_S, check=False)
+            done = subprocess.run(command, capture_output=True, text=True, timeout=timeout, check=False, env=environment)
         except subprocess.TimeoutExpired:
-            raise ProgramError(f"{' '.join(command)}: not done after {TIMEOUT_S} s") from None
+            raise ProgramError(f"{' '.join(command)}: not done after {timeout} s") from None
         except FileNotFoundError:
             raise ProgramError(f"{command[0]} is missing: apt-get install -y {command[0]}") from None
         if done.returncode != 0:

@@ -2,28 +2,20 @@
 
 import json
 
+from . import plot
+from .words import number
+
 COMMANDS = """
 ```
-make bench                            # everything, about eight minutes
-benches/run --quick                   # about two minutes, the same floors
+make bench                            # everything, about fifteen minutes; writes this page
+benches/run --quick                   # about six minutes, the same floors
 benches/run append latency            # some topics
-benches/run --record                  # writes this page
+benches/run --quick --record          # writes this page from a quick run
 CKAFKA_BENCH_DIR=/mnt benches/run     # on another file system
 ```
 """
 
 BUSY = " That is a busy machine: figures of time are coarse, and the slowest calls are mostly not the library's."
-
-
-def number(value):
-    """Three digits that count."""
-    if value is None:
-        return ""
-    if value == 0:
-        return "0"
-    if abs(value) >= 100:
-        return f"{value:,.0f}"
-    return f"{value:.3g}"
 
 
 def floor_text(row):
@@ -59,24 +51,31 @@ def write(rows, failures, facts, target):
 
 
 def record(rows, facts, path):
-    """Writes the page that the project keeps."""
+    """Writes the page that the project keeps, and its pictures."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(markdown(rows, facts))
+    for old in path.parent.glob("*.svg"):
+        old.unlink()
+    pictures = list(plot.pictures(rows))
+    for name, _, svg, _ in pictures:
+        (path.parent / name).write_text(svg)
+    path.write_text(markdown(rows, facts, pictures))
 
 
-def markdown(rows, facts):
+def markdown(rows, facts, pictures=()):
     """The page: what was measured, on what, with what spread."""
     parts = [
         "# Figures\n",
-        "Written by `benches/run --record`; not edited by hand. Every figure stands beside a reference loop that ran in turn with it on"
+        "Written by `make bench`; not edited by hand. Every figure stands beside a reference loop that ran in turn with it on"
         " the same machine; the middle ratio is what counts, the spread is of all runs. Absolute figures drift between machines and"
         " hours. What each program does is told at the top of its source in `benches/`.\n",
         f"{facts['date']}, {facts['cpu']}, {facts['cores']} cores, {facts['memory_gib']} GiB, Linux {facts['kernel']},"
         f" {facts['filesystem']}; {facts['mode']} run of {facts['seconds']} s, in which everything else (kernel threads that write back included)"
         f" took {facts['others']} of a core.{'' if facts['others'] < 0.5 else BUSY}\n",
     ]
+    parts += [f"![{what}]({name})\n" for name, what, _, topic in pictures if topic is None]
     for topic in dict.fromkeys(row.topic for row in rows):
         parts.append(f"## {topic}\n")
+        parts += [f"![{what}]({name})\n" for name, what, _, under in pictures if under == topic]
         parts.append("| what | libckafka | reference | ratio (spread) | floor |\n| --- | ---: | ---: | ---: | --- |")
         notes = []
         for row in (row for row in rows if row.topic == topic):

@@ -51,6 +51,13 @@ def judge(topic, case, unit, value, floor, sense="<=", note=""):
     return Row(topic, case, value, None, unit, [value], floor, sense, note)
 
 
+def judge_middle(topic, case, unit, values, floor, sense="<=", note=""):
+    """A row whose own figure, the middle one of some runs, is held to a limit."""
+    low, high = min(values), max(values)
+    spread = f"{low:.3g} to {high:.3g} {unit}"
+    return Row(topic, case, statistics.median(values), None, unit, values, floor, sense, f"{note}; {spread}" if note else spread)
+
+
 def tell(topic, case, unit, value, note=""):
     """A row that is only told."""
     return Row(topic, case, value, None, unit, note=note)

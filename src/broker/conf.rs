@@ -109,8 +109,12 @@ impl Conf {
     /// These values with `other`'s laid over them.
     #[must_use]
     pub fn overlaid(&self, other: &Conf) -> Conf {
-        let mut values: Vec<_> = other.values.clone();
-        values.extend(self.values.iter().filter(|(name, _)| other.set_value(name).is_none()).cloned());
+        // A topic whose compression is the producer's leaves it to whoever appends.
+        let said = |(key, value): &&(&'static str, String)| *key != "compression.type" || value != "producer";
+        let mut values: Vec<_> = other.values.iter().filter(said).cloned().collect();
+        let is_said = |name: &str| values.iter().any(|(key, _)| *key == name);
+        let kept: Vec<_> = self.values.iter().filter(|(name, _)| !is_said(name)).cloned().collect();
+        values.extend(kept);
         values.sort_unstable();
         Conf { values }
     }
@@ -126,8 +130,9 @@ impl Conf {
     #[must_use]
     pub fn process_values(&self) -> Conf {
         let mut values = self.values.clone();
-        // How often to flush is a topic's to say, and the opener's where the topic is silent.
-        values.retain(|(key, _)| scope(key) != Some(Scope::Topic) || key.starts_with("flush."));
+        // How often to flush, and how to compress, is a topic's to say, and the opener's where the topic is silent.
+        let may_be_said = |key: &str| key.starts_with("flush.") || key.starts_with("compression.");
+        values.retain(|(key, _)| scope(key) != Some(Scope::Topic) || may_be_said(key));
         Conf { values }
     }
 

@@ -25,6 +25,9 @@ use crate::sys::{clock, fork, host};
 const VARIABLE: &str = "CKAFKA_COMPAT_DIR";
 /// Where messages go whose partition nobody knows.
 const TOPIC: &str = "order1";
+/// What is not Kafka's default in topics that are made for an old program: they take every message that the old log takes (with room for a batch around it), and
+/// keep it as long.
+const TOPIC_SETTINGS: [(&str, &str); 2] = [("max.message.bytes", "268500992"), ("retention.ms", "-1")];
 /// How deep forks may be nested before two generations share a place.
 const GENERATIONS: usize = 16;
 
@@ -142,7 +145,11 @@ impl Target {
         logs.remove(place);
         let log = match self.directory.open_log(&place.topic, place.partition) {
             Err(Error::UnknownPartition { .. }) => {
-                match self.directory.create_topic(&place.topic, place.partition_count, &Conf::new()) {
+                let mut conf = Conf::new();
+                for (key, value) in TOPIC_SETTINGS {
+                    conf.set(key, value)?;
+                }
+                match self.directory.create_topic(&place.topic, place.partition_count, &conf) {
                     // Another process was faster.
                     Ok(()) | Err(Error::TopicExists { .. }) => {}
                     Err(error) => return Err(error),

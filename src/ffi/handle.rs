@@ -15,6 +15,7 @@ use std::ptr;
 use std::sync::atomic::Ordering::{AcqRel, Acquire, Relaxed};
 use std::sync::atomic::{AtomicPtr, AtomicU32, AtomicU64};
 
+use super::memory::boxed;
 use super::slot::{Closing, GENERATION_MAX, Left, LeftInSignal, Refusal, Slot};
 use crate::sys::fork;
 
@@ -78,9 +79,10 @@ impl<T: Send + Sync> Table<T> {
     /// Takes an object in and gives its handle. `Err` where the table is full or memory is out; the object is dropped.
     pub(crate) fn insert(&self, object: T) -> Result<u64, Full> {
         self.bury();
+        let object = boxed(object, "what is behind a handle").map_err(|_| Full)?;
         let index = self.take_free().or_else(|| self.take_new()).ok_or(Full)?;
         let slot = self.slot(index).ok_or(Full)?;
-        let generation = slot.fill(Box::into_raw(Box::new(object)), fork::generation());
+        let generation = slot.fill(Box::into_raw(object), fork::generation());
         Ok(MARK | u64::from(generation) << GENERATION_SHIFT | u64::from(index) << INDEX_SHIFT)
     }
 

@@ -9,7 +9,7 @@ use std::thread::sleep;
 use std::time::{Duration, Instant};
 
 use super::slots::{Beginning, SLOT_COUNT, SLOTS, SlotPage};
-use crate::broken::{self, Point};
+use crate::broken::{self, Point, Rule};
 use crate::error::{Error, Result};
 use crate::sys::word::Owner;
 use crate::sys::{Access, Dir, File, fork, lock};
@@ -304,7 +304,7 @@ fn lock_checked(dir: &Dir, timeout: Duration, entry: Entry) -> Result<LockFile> 
             Entry::Writer => lock::try_exclusive(&file, GATE_BYTE),
             Entry::Reader => lock::try_shared(&file, GATE_BYTE),
         })?;
-        if is_at_path(dir, &file)? {
+        if broken::is(Rule::LockIsAtPath) || is_at_path(dir, &file)? {
             return Ok(file);
         }
     }

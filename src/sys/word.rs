@@ -5,6 +5,8 @@
 //! Exclusion rests on all mappers of the page keeping these rules: free to owned by compare-and-swap, and taken from an
 //! owner only who is known to be dead. The threads of one process use one [`Owner`] and exclude each other all the same,
 //! because none of them takes a word that is not free.
+//!
+//! The feature `unshared-words` does without the exchanges, for a benchmark that shows what they cost: right for one thread of one process alone.
 
 use std::cell::UnsafeCell;
 use std::fmt;
@@ -116,10 +118,34 @@ impl WordGuard<'_> {
 impl Drop for WordGuard<'_> {
     #[inline]
     fn drop(&mut self) {
-        if self.word.swap(0, Release) & WAITERS != 0 {
+        if free(self.word) & WAITERS != 0 {
             wake_one(self.word);
         }
     }
+}
+
+/// Takes the word if it is free.
+#[inline]
+fn claim(word: &AtomicU32, me: Owner) -> bool {
+    if cfg!(feature = "unshared-words") {
+        let free = word.load(Relaxed) == 0;
+        if free {
+            word.store(me.bits(), Relaxed);
+        }
+        return free;
+    }
+    word.compare_exchange(0, me.bits(), Acquire, Relaxed).is_ok()
+}
+
+/// Frees it; what it was.
+#[inline]
+fn free(word: &AtomicU32) -> u32 {
+    if cfg!(feature = "unshared-words") {
+        let seen = word.load(Relaxed);
+        word.store(0, Relaxed);
+        return seen;
+    }
+    word.swap(0, Release)
 }
 
 #[cold]
@@ -146,10 +172,7 @@ pub fn lock<'a>(
     is_dead: &dyn Fn(Owner) -> bool,
 ) -> Result<(WordGuard<'a>, Taken), Held> {
     let cancellation = NoCancellation::begin();
-    let taken = match word.compare_exchange(0, me.bits(), Acquire, Relaxed) {
-        Ok(_) => Taken::Free,
-        Err(_) => lock_slowly(word, me, timeout, is_dead)?,
-    };
+    let taken = if claim(word, me) { Taken::Free } else { lock_slowly(word, me, timeout, is_dead)? };
     Ok((WordGuard { word, _cancellation: cancellation }, taken))
 }
 
@@ -157,8 +180,7 @@ pub fn lock<'a>(
 #[inline]
 pub fn try_lock(word: &AtomicU32, me: Owner) -> Option<WordGuard<'_>> {
     let cancellation = NoCancellation::begin();
-    word.compare_exchange(0, me.bits(), Acquire, Relaxed).ok()?;
-    Some(WordGuard { word, _cancellation: cancellation })
+    claim(word, me).then(|| WordGuard { word, _cancellation: cancellation })
 }
 
 #[cold]

@@ -4,7 +4,6 @@ use std::ffi::c_void;
 use std::path::Path;
 use std::time::Duration;
 
-use ckafka::broker::Directory;
 use ckafka::storage::session::Membership;
 use ckafka::sys::Dir;
 use ckafka::sys::cancel::NoCancellation;
@@ -94,14 +93,13 @@ pub fn cancelled(work: impl FnOnce() + Send + 'static) -> Result<String, String>
     if was_cancelled { Ok(String::new()) } else { Err(format!("it ended by itself: {ended} {result:?}")) }
 }
 
-/// Joins a directory once more, as a second copy of the library in this process would, which knows nothing of the first: each must take the other for alive.
-pub fn second_copy(folder: &Path, first: &Directory) -> Result<String, String> {
+/// Joins a directory twice more, as other copies of the library in this process would, which know nothing of each other: each must take the other for alive.
+pub fn second_copy(folder: &Path) -> Result<String, String> {
     let text = |error: ckafka::Error| error.to_string();
     let join = || Membership::join_writer(Dir::open(folder)?, Duration::from_secs(2), &|_| Ok(()));
     let (second, third) = (join().map_err(text)?, join().map_err(text)?);
     let owners = [second.seat().map_err(text)?.1, third.seat().map_err(text)?.1];
     let sessions = [second.seat().map_err(text)?.0.session(), third.seat().map_err(text)?.0.session()];
-    let capabilities = first.capabilities();
     let verdict = if owners[0].slot() == owners[1].slot() {
         Err(format!("both have slot {}", owners[0].slot()))
     } else if sessions[0] != sessions[1] {
@@ -109,7 +107,7 @@ pub fn second_copy(folder: &Path, first: &Directory) -> Result<String, String> {
     } else if second.is_dead(owners[1]) || third.is_dead(owners[0]) {
         Err(format!("a living copy is taken for dead: {owners:?}"))
     } else {
-        Ok(format!("{capabilities}"))
+        Ok(String::new())
     };
     second.leave().and_then(|()| third.leave()).map_err(text)?;
     verdict

@@ -18,6 +18,33 @@ pub mod truth;
 
 use ckafka::broken::Rule;
 
+use crate::common::logs::{self, TOPIC};
+use crate::common::scratch::Scratch;
+use puppet::Puppet;
+
+/// A directory with [`TOPIC`], closed.
+pub fn made(name: &str, values: &[(&str, &str)]) -> Scratch {
+    let place = Scratch::new(name);
+    logs::close(logs::create(place.path(), values));
+    place
+}
+
+/// A process, without some rules, that has opened a directory and waits for others three seconds at most.
+#[track_caller]
+pub fn opened(place: &Scratch, without: &[Rule]) -> Puppet {
+    let mut puppet = Puppet::start(place.path(), without);
+    puppet.must("open ckafka.lock.timeout.ms=3000");
+    puppet
+}
+
+/// The same with the log of partition 0 open.
+#[track_caller]
+pub fn writer(place: &Scratch, without: &[Rule]) -> Puppet {
+    let mut puppet = opened(place, without);
+    puppet.must(&format!("log {TOPIC} 0"));
+    puppet
+}
+
 /// Plays a scene with all rules, which must come out well, and without some, which must not.
 #[track_caller]
 pub fn needs(rules: &[Rule], scene: impl Fn(&[Rule]) -> Result<(), String>) {

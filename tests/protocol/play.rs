@@ -21,7 +21,7 @@
 //! | `poll_fd`                         | asks the reader for its pollable descriptor                                              |                 |
 //! | `fork`                            | leaves a child behind that does nothing                                                  | its process id  |
 //! | `cancelled_append SIZE`           | an append by a thread that is cancelled meanwhile                                        |                 |
-//! | `second_copy`                     | joins the directory as another copy of the library in this process would; who is dead?   |                 |
+//! | `second_copy`                     | joins the directory as other copies of the library in this process would                 |                 |
 //! | `close_log`, `close`              |                                                                                          |                 |
 
 use std::io::{BufRead, Write};
@@ -126,6 +126,25 @@ impl Hands {
                 while self.log().pretouch().map_err(text)? {}
                 Ok(String::new())
             }
+            ["close_log"] => {
+                (self.reader, self.log) = (None, None);
+                Ok(String::new())
+            }
+            ["close"] => {
+                (self.reader, self.log) = (None, None);
+                self.directory.take().expect("open").close().map(nothing).map_err(text)
+            }
+            ["touch" | "descriptors" | "poll_fd" | "fork" | "cancelled_append" | "second_copy", ..] => {
+                self.act_as_host(folder, words)
+            }
+            [question] => Ok(self.answer(question).to_string()),
+            other => panic!("{other:?} is nothing that a puppet can do"),
+        }
+    }
+
+    /// What the program around the library does.
+    fn act_as_host(&mut self, folder: &std::path::Path, words: &[&str]) -> Result<String, String> {
+        match words {
             ["touch", file] => {
                 let opened = std::fs::File::options().read(true).write(true).open(folder.join(file));
                 opened.map(|_| String::new()).map_err(|error| format!("{file}: {error}"))
@@ -137,17 +156,8 @@ impl Hands {
                 let (log, size) = (self.log().clone(), number::<usize>(size));
                 host::cancelled(move || drop(logs::append(&log, &[Owned::new(1, vec![b'c'; size])])))
             }
-            ["second_copy"] => host::second_copy(folder, self.directory()),
-            ["close_log"] => {
-                (self.reader, self.log) = (None, None);
-                Ok(String::new())
-            }
-            ["close"] => {
-                (self.reader, self.log) = (None, None);
-                self.directory.take().expect("open").close().map(nothing).map_err(text)
-            }
-            [question] => Ok(self.answer(question).to_string()),
-            other => panic!("{other:?} is nothing that a puppet can do"),
+            ["second_copy"] => host::second_copy(folder),
+            other => panic!("{other:?} is nothing that a host does"),
         }
     }
 

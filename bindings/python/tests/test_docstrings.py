@@ -10,7 +10,8 @@ import inspect
 
 import ckafka
 import pytest
-from ckafka import aio
+from ckafka import aio, client
+from ckafka.client import admin
 
 WITHOUT_EXAMPLE = {
     "close", "release", "append_raw", "request_sync", "durable_fileno", "pretouch", "sender", "send_all", "library_path",
@@ -22,10 +23,13 @@ WITHOUT_EXAMPLE = {
 def examples():
     finder = doctest.DocTestFinder()
     things = {"ckafka": ckafka, **{name: getattr(ckafka, name) for name in ckafka.__all__}}
-    things.update((f"aio.{name}", getattr(aio, name)) for name in aio.__all__)
+    for module in (aio, client, admin):
+        place = module.__name__.partition(".")[2]
+        things[place] = module
+        things.update((f"{place}.{name}", getattr(module, name)) for name in module.__all__)
     for name, thing in things.items():
         for test in finder.find(thing, name=name, module=False) if inspect.getdoc(thing) else ():
-            if test.examples and (name != "ckafka" or test.name == name):
+            if test.examples and (not inspect.ismodule(thing) or test.name == name):
                 yield pytest.param(test, id=test.name)
 
 
@@ -41,6 +45,13 @@ def test_example(test, tmp_path):
         said = []
         runner.run(test, out=said.append, clear_globs=False)
         assert runner.failures == 0, "".join(said)
+
+
+@pytest.mark.parametrize("kind", [client.Producer, client.Consumer, client.Message, client.TopicPartition, admin.AdminClient])
+def test_every_public_method_of_a_client_is_documented(kind):
+    for name, member in inspect.getmembers(kind):
+        if not name.startswith("_") and name not in dir(tuple):
+            assert inspect.getdoc(member), f"{kind.__name__}.{name} has no docstring"
 
 
 @pytest.mark.parametrize("kind", [ckafka.Env, ckafka.Log, ckafka.Reader, ckafka.Sender, ckafka.Batch])

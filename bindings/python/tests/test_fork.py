@@ -121,6 +121,30 @@ def test_forking_while_threads_append(log):
     assert sum(record.value == b"child" for record in log.read()) == 10
 
 
+def test_forking_while_a_thread_opens_and_closes(env, log):
+    """A lock that was held at the moment of the fork holds nobody up in the child."""
+    import threading
+
+    stop = threading.Event()
+
+    def work():
+        while not stop.is_set():
+            log.reader().close()
+            env.log("t", 1).close()
+
+    threads = [threading.Thread(target=work) for _ in range(3)]
+    for thread in threads:
+        thread.start()
+    try:
+        for _ in range(10):
+            in_child(lambda: [log.append(b"child"), log.reader().close(), env.close()])
+    finally:
+        stop.set()
+        for thread in threads:
+            thread.join()
+    assert log.watermarks().end == 10
+
+
 def test_pickled_by_path(env, log):
     log.append(b"v")
     other = pickle.loads(pickle.dumps(log))

@@ -123,3 +123,17 @@ fn a_topic_keeps_what_was_set_for_it_in_one_spelling() {
     assert_eq!(both.get("isolation.level").expect("known"), "read_committed");
     assert_eq!(both.process_values(), with(&[("isolation.level", "read_committed")]));
 }
+
+#[cfg(feature = "gzip")]
+#[test]
+fn a_topic_that_says_nothing_of_compression_leaves_it_to_the_opener() {
+    let opener = with(&[("compression.type", "gzip"), ("compression.gzip.level", "3"), ("segment.bytes", "2048")]);
+    let codec = |topic: &[(&str, &str)]| {
+        let log = opener.process_values().overlaid(&with(topic)).log_config().expect("log");
+        (log.compression.codec, log.segment_bytes)
+    };
+    let default = Conf::new().log_config().expect("log").segment_bytes;
+    assert_eq!(codec(&[]), (Codec::Gzip, default));
+    assert_eq!(codec(&[("compression.type", "producer")]), (Codec::Gzip, default));
+    assert_eq!(codec(&[("compression.type", "uncompressed")]), (Codec::None, default));
+}

@@ -60,7 +60,7 @@ impl ControlPage {
     /// accesses, as the arming is), and wakes who armed.
     #[inline]
     pub fn publish(&self, end: i64) {
-        if broken::is(Rule::PublishFence) {
+        if broken::is(Rule::PublishFence) || cfg!(feature = "unshared-words") {
             self.long(at::PUBLISHED).store(end.cast_unsigned(), Release);
         } else {
             self.long(at::PUBLISHED).swap(end.cast_unsigned(), SeqCst);

@@ -20,7 +20,7 @@ from .errors import Closed, check
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from datetime import datetime
-    from typing import Any, Iterator, List, Literal, NamedTuple, Optional, Tuple, Union, overload
+    from typing import Any, Iterable, Iterator, List, Literal, NamedTuple, Optional, Tuple, Union, overload
 
     import numpy
     import pandas
@@ -80,11 +80,12 @@ class Batch:
     1 b'k2' b'v2'
     """
 
-    __slots__ = ("_pin", "_columns", "_count", "_base", "_size", "_released", "__weakref__")
+    __slots__ = ("_pin", "_columns", "_count", "_base", "_size", "_copied", "_released", "__weakref__")
 
     def __init__(self, view: Optional[int]) -> None:
         self._columns = Columns(struct_size=sizeof(Columns))
         self._count = self._base = self._size = 0
+        self._copied: Optional[bytes] = None
         self._released = False
         self._pin: Optional[Pin] = None
         if view is not None:
@@ -107,7 +108,7 @@ class Batch:
     def release(self) -> None:
         """Gives the memory back as soon as no slice needs it. The batch cannot be used after that."""
         self._released = True
-        self._pin = None
+        self._pin = self._copied = None
 
     def __reduce__(self) -> Any:
         raise TypeError("a Batch cannot be pickled: pickle list(batch), or its bytes, `raw`, and decode() them there")
@@ -184,27 +185,31 @@ class Batch:
 
     # Walking over records
 
-    def _parts(self, positions: int, lengths: int, buffers: bool, copy: Optional[bytes] = None) -> Iterator[Any]:
+    def _parts(self, starts: memoryview, sizes: memoryview, buffers: bool) -> Iterator[Any]:
         """Keys or values one after the other, or None."""
         count = self._count
-        if not count or self._alive() is None:
-            return iter(())
-        raw_lengths = string_at(lengths, 4 * count)
-        has_null = NULL in raw_lengths
-        if has_null and raw_lengths == NULL * count:
+        raw_sizes = sizes.tobytes()
+        first = raw_sizes[:4]
+        is_even = raw_sizes == first * count
+        if is_even and first == NULL:
             return repeat(None, count)
-        starts = unpack(f"{count}Q", string_at(positions, 8 * count))
-        sizes = unpack(f"{count}i", raw_lengths)
-        source: Any = self.data if buffers else self._copy() if copy is None else copy
+        source: Any = self.data if buffers else self._copy()
         if type(source) is not bytes and not buffers:
             return (bytes(source[at : at + size]) if size >= 0 else None for at, size in zip(starts, sizes))
-        if has_null:
+        if is_even:
+            size = sizes[0] if count else 0
+            return (source[at : at + size] for at in starts)
+        if NULL in raw_sizes:
             return (source[at : at + size] if size >= 0 else None for at, size in zip(starts, sizes))
         return (source[at : at + size] for at, size in zip(starts, sizes))
 
     def _copy(self) -> Any:
         """What `bytes` are cut out of: a copy of everything, or the pages themselves where records are large."""
-        return self.data if self._size > self._count * LARGE_RECORD_BYTES else string_at(self._base, self._size)
+        if self._size > self._count * LARGE_RECORD_BYTES:
+            return self.data
+        if self._copied is None:
+            self._copied = string_at(self._base, self._size)
+        return self._copied
 
     @overload
     def values(self, buffers: Literal[False] = False) -> Iterator[Optional[bytes]]: ...
@@ -218,8 +223,7 @@ class Batch:
         >>> [bytes(view) for view in log.reader().fetch().values(buffers=True)]
         [b'a', b'b']
         """
-        self._alive()
-        return self._parts(self._columns.val_pos, self._columns.val_len, buffers)
+        return self._parts(self.value_positions, self.value_lengths, buffers)
 
     @overload
     def keys(self, buffers: Literal[False] = False) -> Iterator[Optional[bytes]]: ...
@@ -233,8 +237,7 @@ class Batch:
         >>> list(log.reader().fetch().keys())
         [b'k', None]
         """
-        self._alive()
-        return self._parts(self._columns.key_pos, self._columns.key_len, buffers)
+        return self._parts(self.key_positions, self.key_lengths, buffers)
 
     @overload
     def iter(self, buffers: Literal[False] = False) -> Iterator[Item]: ...
@@ -252,15 +255,8 @@ class Batch:
             return iter(())
         return zip(*self._four(buffers))
 
-    def _four(self, buffers: bool) -> Tuple[Any, Any, Iterator[Any], Iterator[Any]]:
-        table, count = self._columns, self._count
-        copy = None if buffers else self._copy()
-        return (
-            unpack(f"{count}q", string_at(table.offsets, 8 * count)),
-            unpack(f"{count}q", string_at(table.timestamps, 8 * count)),
-            self._parts(table.key_pos, table.key_len, buffers, copy),
-            self._parts(table.val_pos, table.val_len, buffers, copy),
-        )
+    def _four(self, buffers: bool) -> Tuple[Iterable[int], Iterable[int], Iterator[Any], Iterator[Any]]:
+        return self.offsets, self.timestamps, self.keys(buffers), self.values(buffers)  # type: ignore[call-overload]
 
     def __iter__(self) -> Iterator[Record]:
         if not self._count or self._alive() is None:

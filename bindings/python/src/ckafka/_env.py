@@ -37,7 +37,7 @@ else:
     _Watermarks = namedtuple("_Watermarks", "low end durable")
     _Topic = namedtuple("_Topic", "name partitions config id")
 
-_open_envs: "WeakSet[Env]" = WeakSet()
+_envs: "WeakSet[Env]" = WeakSet()
 
 
 class Watermarks(_Watermarks):
@@ -72,6 +72,7 @@ class Env(Handle):
         self._lock = RLock()
         self._children: Dict[int, Any] = {}
         self._roles = 0
+        _envs.add(self)
 
     @property
     def path(self) -> str:
@@ -86,7 +87,6 @@ class Env(Handle):
             check(lib.ckafka_open(self._path, conf, self._flags, byref(pointer)))
         self._pointer = pointer
         self._flags &= ~CONSTANTS["CKAFKA_OPEN_CREATE"]
-        _open_envs.add(self)
         if self._roles:
             self._call(lib.ckafka_io_threads_start, self._roles)
 
@@ -134,7 +134,7 @@ class Env(Handle):
                 raise_for(code)
             self._closed = True
             self._pointer = c_void_p()
-            _open_envs.discard(self)
+            _envs.discard(self)
             if code not in (0, FORKED, BAD_HANDLE):
                 raise_for(code)
 
@@ -327,8 +327,17 @@ def _unpickled(path: bytes, config: Dict[str, str], flags: int, roles: int) -> E
 @atexit.register
 def _close_all() -> None:
     """Ends cleanly what a program left open; what other threads still use is left to recovery."""
-    for env in list(_open_envs):
+    for env in list(_envs):
         try:
             env.close()
         except Exception:
             pass
+
+
+def _renew_locks() -> None:
+    """In a forked child: a lock that another thread of the parent held would never be freed."""
+    for env in list(_envs):
+        env._lock = RLock()
+
+
+os.register_at_fork(after_in_child=_renew_locks)

@@ -15,6 +15,10 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any, Callable, Optional
 
+    from typing_extensions import Self
+
+    from ._env import Env
+
 BUSY = CONSTANTS["CKAFKA_ERR__BUSY"]
 BAD_HANDLE = CONSTANTS["CKAFKA_ERR__BAD_HANDLE"]
 FORKED = CONSTANTS["CKAFKA_ERR__FORKED"]
@@ -49,6 +53,38 @@ class Handle:
         if code == BAD_HANDLE and self._closed:
             raise Closed(f"this {type(self).__name__} is closed")
         raise_for(code, offset)
+
+
+class Child(Handle):
+    """A handle of something in a directory. Closed by itself, by the directory, or when it is collected."""
+
+    def __init__(self, env: Env) -> None:
+        super().__init__()
+        self._env = env
+
+    def _adopted(self, pointer: c_void_p, close: Callable[[Any], int]) -> None:
+        """Takes a handle that C has opened."""
+        self._env._adopt(pointer, close)
+        self._pointer = pointer
+
+    def close(self) -> None:
+        """Closes the handle; what was read stays valid, and a wait of another thread ends with `Closed`. Closing twice is no
+        error."""
+        with self._env._lock:
+            if not self._closed:
+                self._closed = True
+                self._env._drop(self._pointer)
+                self._pointer = c_void_p()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def __del__(self) -> None:
+        if getattr(self, "_pointer", None) and not self._closed:
+            self._env._drop(self._pointer)
 
 
 def close_patiently(function: Callable[[Any], int], pointer: Any) -> int:

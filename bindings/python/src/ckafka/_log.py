@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 from ctypes import byref, c_int, c_int32, c_int64, c_size_t, c_void_p
-from time import monotonic
 
 from . import _arguments
 from ._api import CONSTANTS
-from ._handle import FORKED, Handle
-from ._interrupt import check_signals
+from ._handle import FORKED, Child
+from ._interrupt import Deadline, check_signals
 from ._lib import lib
 from ._records import Column, Rows, row, row_of
-from .errors import Error
+from .errors import Error, error_of
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -58,15 +57,15 @@ def _result() -> Tuple[c_int64, Any]:
     return number, byref(number)
 
 
-class Log(Handle):
+class Log(Child):
     """The log of one partition; `Env.log` opens it. Any thread may use it.
 
     It can be pickled, and opens itself anew in a forked child.
     """
 
     def __init__(self, env: "Env", topic: bytes, partition: int, lazily: bool = False) -> None:
-        super().__init__()
-        self._env, self._topic, self._partition = env, topic, partition
+        super().__init__(env)
+        self._topic, self._partition = topic, partition
         if not lazily:
             self._open()
 
@@ -90,8 +89,7 @@ class Log(Handle):
     def _open(self) -> None:
         pointer = c_void_p()
         self._env._call(lib.ckafka_log_open, self._topic, self._partition, byref(pointer))
-        self._env._adopt(pointer, lib.ckafka_log_close)
-        self._pointer = pointer
+        self._adopted(pointer, lib.ckafka_log_close)
 
     def _revive(self, code: int) -> bool:
         with self._env._lock:
@@ -104,24 +102,6 @@ class Log(Handle):
                 return True  # another thread was here first
             self._open()
             return True
-
-    def close(self) -> None:
-        """Closes the handle; its readers and senders go on. Closing twice is no error."""
-        with self._env._lock:
-            if not self._closed:
-                self._closed = True
-                self._env._drop(self._pointer)
-                self._pointer = c_void_p()
-
-    def __enter__(self) -> "Log":
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.close()
-
-    def __del__(self) -> None:
-        if getattr(self, "_pointer", None) and not self._closed:
-            self._env._drop(self._pointer)
 
     def __reduce__(self) -> Tuple[Any, ...]:
         return Log, (self._env, self._topic, self._partition, True)
@@ -259,18 +239,15 @@ class Log(Handle):
         return self._append_durable([row_of(item, number, timestamp) for number, item in enumerate(items)], timeout)
 
     def _append_durable(self, rows: Sequence[Row], timeout: Optional[float]) -> int:
-        milliseconds = _arguments.milliseconds(timeout)
-        deadline = None if timeout is None else monotonic() + timeout
+        deadline = Deadline(timeout)
         packed, base = Rows(rows), c_int64(-1)
-        arguments = (packed.address, packed.count, milliseconds, byref(base))
+        arguments = (packed.address, packed.count, deadline.piece_ms(), byref(base))
         code = lib.ckafka_append_durable(self._pointer, *arguments)
         if code and self._revive_after(code):
             code = lib.ckafka_append_durable(self._pointer, *arguments)
-        if code == INTERRUPTED:
+        if code in (INTERRUPTED, TIMED_OUT) and base.value >= 0:
             check_signals()
-            self.wait_durable(base.value, None if deadline is None else max(0.0, deadline - monotonic()))
-        elif code == TIMED_OUT:
-            self._raise(code, base.value if base.value >= 0 else None)
+            self._wait_durable(base.value, deadline)
         elif code:
             self._raise(code)
         return base.value
@@ -282,20 +259,19 @@ class Log(Handle):
 
         >>> log.wait_durable(log.append(b"v"), timeout=10)
         """
-        number = _arguments.whole(offset, "offset", 0, _arguments.INT64_MAX)
-        milliseconds = _arguments.milliseconds(timeout)
-        deadline = None if timeout is None else monotonic() + timeout
+        self._wait_durable(_arguments.whole(offset, "offset", 0, _arguments.INT64_MAX), Deadline(timeout))
+
+    def _wait_durable(self, offset: int, deadline: Deadline) -> None:
         while True:
-            code = lib.ckafka_wait_durable(self._pointer, number, milliseconds)
+            code = lib.ckafka_wait_durable(self._pointer, offset, deadline.piece_ms())
             if not code:
                 return
             if code == INTERRUPTED:
                 check_signals()
-                if deadline is not None:
-                    milliseconds = _arguments.milliseconds(max(0.0, deadline - monotonic()))
-            elif code == TIMED_OUT:
-                self._raise(code, number)
-            elif not self._revive_after(code):
+            elif code == TIMED_OUT and deadline.is_over():
+                text = f"offset {offset} of {self.topic}-{self._partition} was not on disk within {deadline.seconds} s"
+                raise error_of(code, text, offset)
+            elif code != TIMED_OUT and not self._revive_after(code):
                 self._raise(code)
 
     def request_sync(self) -> None:

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from ctypes import byref, c_int, c_int64, c_void_p
-from time import monotonic
 
 from . import _arguments
 from ._api import CONSTANTS
 from ._batch import Batch
-from ._handle import BAD_HANDLE, Handle
-from ._interrupt import check_signals
+from ._handle import BAD_HANDLE, Child
+from ._interrupt import Deadline, check_signals
 from ._lib import lib
 
 TYPE_CHECKING = False
@@ -24,38 +23,19 @@ INTERRUPTED = CONSTANTS["CKAFKA_ERR__INTERRUPTED"]
 FETCH_BYTES = 1 << 20
 
 
-class Reader(Handle):
+class Reader(Child):
     """A reading position; `Log.reader` opens it. One thread at a time may use it, except `wakeup` and `close`.
 
     In a forked child it answers `Forked`: open one there.
     """
 
     def __init__(self, log: "Log", start: int, follow: bool, config: Dict[str, str]) -> None:
-        super().__init__()
-        self._log, self._env, self._follow, self._woken = log, log.env, follow, False
+        super().__init__(log.env)
+        self._log, self._follow, self._woken = log, follow, False
         pointer = c_void_p()
         with _arguments.Conf(config) as conf:
             log._call(lib.ckafka_reader_open, start, conf, byref(pointer))
-        self._env._adopt(pointer, lib.ckafka_reader_close)
-        self._pointer = pointer
-
-    def close(self) -> None:
-        """Closes the reader. Batches stay valid; a `fetch` that waits in another thread ends with `Closed`."""
-        with self._env._lock:
-            if not self._closed:
-                self._closed = True
-                self._env._drop(self._pointer)
-                self._pointer = c_void_p()
-
-    def __enter__(self) -> "Reader":
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.close()
-
-    def __del__(self) -> None:
-        if getattr(self, "_pointer", None) and not self._closed:
-            self._env._drop(self._pointer)
+        self._adopted(pointer, lib.ckafka_reader_close)
 
     def __reduce__(self) -> Any:
         raise TypeError("a Reader cannot be pickled: pickle its Log, and open one there")
@@ -79,21 +59,18 @@ class Reader(Handle):
         [b'a', b'b']
         """
         limit = _arguments.whole(max_bytes, "max_bytes", 1, _arguments.INT64_MAX)
-        milliseconds = _arguments.milliseconds(timeout)
-        deadline = None if timeout is None else monotonic() + timeout
+        deadline = Deadline(timeout)
         view = c_void_p()
         while True:
-            code = lib.ckafka_reader_fetch(self._pointer, limit, milliseconds, byref(view))
+            code = lib.ckafka_reader_fetch(self._pointer, limit, deadline.piece_ms(), byref(view))
             if not code:
                 batch = Batch(view.value)
                 if batch._count:
                     return batch
-            elif code == TIMED_OUT:
-                return Batch(None)
-            else:
+            elif code != TIMED_OUT:
                 self._interrupted(code)
-            if deadline is not None:
-                milliseconds = _arguments.milliseconds(max(0.0, deadline - monotonic()))
+            if deadline.is_over():
+                return Batch(None)
 
     def _interrupted(self, code: int) -> None:
         """Raises, unless it was only a signal that nobody minds."""

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import select
 from ctypes import byref, c_int64, c_uint64, c_void_p
-from time import monotonic
 
 from . import _arguments
 from ._api import CONSTANTS
-from ._handle import Handle
-from ._interrupt import check_signals
+from ._handle import Child
+from ._interrupt import Deadline, check_signals
 from ._lib import lib
 from .errors import Timeout
 
@@ -23,34 +22,14 @@ AGAIN = CONSTANTS["CKAFKA_ERR__AGAIN"]
 INTERRUPTED = CONSTANTS["CKAFKA_ERR__INTERRUPTED"]
 
 
-class Sender(Handle):
+class Sender(Child):
     """A sending position; `Log.sender` opens it. One thread at a time may use it. In a forked child: `Forked`."""
 
     def __init__(self, log: "Log", start: int) -> None:
-        super().__init__()
-        self._env = log.env
+        super().__init__(log.env)
         pointer = c_void_p()
         log._call(lib.ckafka_sender_open, start, byref(pointer))
-        self._env._adopt(pointer, lib.ckafka_sender_close)
-        self._pointer = pointer
-
-    def close(self) -> None:
-        """Closes the sender; what it sent to stays open."""
-        with self._env._lock:
-            if not self._closed:
-                self._closed = True
-                self._env._drop(self._pointer)
-                self._pointer = c_void_p()
-
-    def __enter__(self) -> "Sender":
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.close()
-
-    def __del__(self) -> None:
-        if getattr(self, "_pointer", None) and not self._closed:
-            self._env._drop(self._pointer)
+        self._adopted(pointer, lib.ckafka_sender_close)
 
     def __reduce__(self) -> Any:
         raise TypeError("a Sender cannot be pickled: pickle its Log, and open one there")
@@ -82,8 +61,7 @@ class Sender(Handle):
     def send_all(self, target: Any, max_bytes: int = 1 << 62, timeout: Optional[float] = None) -> int:
         """Sends whole batches, waiting while the target takes nothing; `Log.send` says the rest."""
         descriptor, left = _descriptor(target), _arguments.whole(max_bytes, "max_bytes", 1, _arguments.INT64_MAX)
-        _arguments.milliseconds(timeout)
-        deadline = None if timeout is None else monotonic() + timeout
+        deadline = Deadline(timeout)
         while left > 0 or self.position[1]:
             sent, code = self._send(descriptor, max(left, 1))
             left -= sent
@@ -97,11 +75,10 @@ class Sender(Handle):
                 break
         return self.position[0]
 
-    def _wait(self, descriptor: int, deadline: Optional[float]) -> None:
+    def _wait(self, descriptor: int, deadline: Deadline) -> None:
         poll = select.poll()
         poll.register(descriptor, select.POLLOUT)
-        milliseconds = None if deadline is None else max(0.0, deadline - monotonic()) * 1000
-        if not poll.poll(milliseconds):
+        if not poll.poll(deadline.piece_ms()) and deadline.is_over():
             error = Timeout("the target took nothing in time")
             error.offset = self.position[0]
             raise error

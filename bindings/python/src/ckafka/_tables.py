@@ -13,6 +13,10 @@ if TYPE_CHECKING:
     from ._batch import Batch
 
 INLINE_BYTES = 12
+MASKS = numpy.array(
+    [[(1 << 8 * min(max(size - 4 * word, 0), 4)) - 1 for size in range(INLINE_BYTES + 1)] for word in range(3)], "<u4"
+)
+"""Which bytes of each of the three words behind the length belong to a value that lies in its view, by its size."""
 Array = numpy.ndarray[Any, Any]
 
 
@@ -61,30 +65,29 @@ def _arrow_bytes(batch: "Batch", positions: memoryview, lengths: memoryview) -> 
     data = batch.data
     if len(data) > 2**31 - 1:
         raise ValueError("Arrow's views reach no further than 2 GiB: fetch fewer bytes at a time")
-    count = len(batch)
+    count, last = len(batch), len(data) - 4
     at = numpy.frombuffer(positions, "<u8").astype("<i4")
     sizes = numpy.frombuffer(lengths, "<i4")
-    is_null = sizes < 0
-    views = numpy.zeros((count, 4), "<i4")
-    views[:, 0] = numpy.maximum(sizes, 0) if is_null.any() else sizes
-    large = sizes > INLINE_BYTES
-    # Four bytes from any place: what reaches past the end is cut off, and is short enough to be done one by one.
-    words = numpy.ndarray((max(len(data) - 3, 0),), "<u4", data, 0, (1,)) if len(data) > 3 else numpy.zeros(0, "<u4")
-    if large.all():
-        views[:, 1] = words[at].view("<i4")
+    is_null, is_large = sizes < 0, sizes > INLINE_BYTES
+    views = numpy.zeros((count, 4), "<u4")
+    views[:, 0] = numpy.maximum(sizes, 0)
+    # Four bytes from any place of the memory.
+    words = numpy.ndarray((max(last + 1, 0),), "<u4", data, 0, (1,)) if last >= 0 else numpy.zeros(1, "<u4")
+    if is_large.all():
+        views[:, 1] = words[at]
         views[:, 3] = at
     else:
-        views[large, 1] = words[at[large]].view("<i4")
-        views[large, 3] = at[large]
-        raw = views.view("u1").reshape(count, 16)
-        small = ~large & ~is_null
-        inside = small & (at <= len(data) - INLINE_BYTES)
+        inline = numpy.clip(sizes, 0, INLINE_BYTES)
         for word in range(3):
-            views[inside, 1 + word] = words[at[inside] + 4 * word].view("<i4")
-        raw[:, 4:][inside[:, None] & (numpy.arange(INLINE_BYTES) >= sizes[:, None])] = 0
-        for number in numpy.flatnonzero(small & ~inside):
-            size = int(sizes[number])
-            raw[number, 4 : 4 + size] = numpy.frombuffer(data[int(at[number]) : int(at[number]) + size], "u1")
+            views[:, 1 + word] = words[numpy.clip(at + 4 * word, 0, max(last, 0))] & MASKS[word][inline]
+        views[is_large, 2] = 0
+        views[is_large, 3] = at[is_large]
+        # What lies so close to the end that the last word would reach past it.
+        raw = views.view("u1").reshape(count, 16)
+        for number in numpy.flatnonzero(~is_large & ~is_null & (at > last - 2 * 4)):
+            begin, size = int(at[number]), int(sizes[number])
+            raw[number, 4:] = 0
+            raw[number, 4 : 4 + size] = numpy.frombuffer(data[begin : begin + size], "u1")
     valid = pyarrow.py_buffer(numpy.packbits(~is_null, bitorder="little")) if is_null.any() else None
     buffers = [valid, pyarrow.py_buffer(views), pyarrow.py_buffer(data)]
     return pyarrow.Array.from_buffers(pyarrow.binary_view(), count, buffers)

@@ -1,0 +1,134 @@
+"""The queue of one partition: records that wait to become a batch, and the call that appends them.
+
+Appending to a list is atomic, and the list of a lane is always the same one: whoever has it in hand can add to it at any time,
+from any thread. A batch is cut off its front.
+"""
+
+from __future__ import annotations
+
+from ctypes import byref, c_int64
+from itertools import repeat
+from threading import Lock
+from time import perf_counter, time
+
+from .. import errors
+from .._lib import lib
+from .._records import Column, Rows
+from ._error import KafkaError, kafka_error
+from ._message import TIMESTAMP_CREATE_TIME, TIMESTAMP_NOT_AVAILABLE, Message, Origin
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any, Callable, Iterable, List, Optional, Tuple, Union
+
+    from .._log import Log
+
+    Report = Callable[[Optional[KafkaError], Any], object]
+    Entry = Union[bytes, Tuple[Any, ...]]
+    """What is queued: a value; (key, value); or key, value, header fields, timestamp or 0, who wants to know, since when."""
+
+    Reports = Callable[[int, Iterable[Any]], None]
+    """Takes how many deliveries there are to report, and what yields a callback, an error and a message for each."""
+
+RECORD_BYTES = 24
+"""More than Kafka's format adds to a record."""
+
+
+class Lane:
+    """One partition's queue. `room` is what the batch still takes, `stamp` the time of its first record, 0 where there is none;
+    `siblings` how many other partitions there are.
+
+    Records of one batch that have no time of their own get that of the first: they were produced within `linger.ms` of it.
+    """
+
+    __slots__ = ("entries", "room", "stamp", "topic", "partition", "log", "lock", "siblings", "durable", "only_errors", "is_gone")
+
+    def __init__(self, topic: str, log: "Log", siblings: int, durable: bool, only_errors: bool) -> None:
+        self.entries: List[Entry] = []
+        self.room, self.stamp = -1, 0
+        self.topic, self.partition, self.log, self.siblings = topic, log.partition, log, siblings
+        self.lock = Lock()
+        self.durable, self.only_errors = durable, only_errors
+        self.is_gone = False
+
+    def begin(self, room: int) -> None:
+        """Opens a batch, of which something is in the list already."""
+        self.room = room - sum(map(_size_of, self.entries[:1]))
+        self.stamp = int(time() * 1000)
+
+    def take(self, spare: int) -> Tuple[List[Entry], int]:
+        """Cuts the batch off: its records but for the last `spare` ones, and their time."""
+        stamp = self.stamp or int(time() * 1000)
+        self.room, self.stamp = -1, 0
+        taken = self.entries[: len(self.entries) - spare]
+        del self.entries[: len(taken)]
+        # What another thread began in between was taken, too.
+        self.room, self.stamp = -1, 0
+        return taken, stamp
+
+    def append(self, taken: List[Entry], stamp: int, reports: Reports) -> None:
+        """Appends records, or halves of them where all are too much for the topic; `reports` gets what has to be told."""
+        try:
+            base = self._append(taken, stamp)
+            if self.durable:
+                self.log.wait_durable(base)
+        except errors.MessageTooLarge as error:
+            if len(taken) > 1:
+                middle = len(taken) // 2
+                self.append(taken[:middle], stamp, reports)
+                self.append(taken[middle:], stamp, reports)
+            else:
+                self.report(taken, stamp, None, kafka_error(error), reports)
+        except errors.Error as error:
+            self.is_gone = isinstance(error, errors.UnknownTopicOrPartition)
+            self.report(taken, stamp, None, kafka_error(error), reports)
+        else:
+            if not self.only_errors:
+                self.report(taken, stamp, base, None, reports)
+
+    def _append(self, taken: List[Entry], stamp: int) -> int:
+        kinds = set(map(type, taken))
+        if kinds == {bytes}:
+            return self.log.append_values(taken, stamp)  # type: ignore[arg-type]
+        rows: List[Any] = [(None, item) if type(item) is bytes else item for item in taken] if bytes in kinds else taken
+        if any([len(row) > 2 and (row[2] or row[3]) for row in rows]):
+            packed = Rows([(row[1], row[0], *_own(row, stamp)) for row in rows])
+            base = c_int64()
+            self.log._call(lib.ckafka_append, packed.address, packed.count, byref(base))
+            return base.value
+        keys = [row[0] for row in rows]
+        values = [row[1] for row in rows]
+        if keys.count(None) == len(keys):
+            return self.log.append_values(values, stamp)
+        try:
+            columns = Column(values), Column(keys)
+        except TypeError:
+            return self.log.append_many(list(zip(keys, values)), stamp)  # some are None
+        return self.log._append_columns(*columns, len(rows), stamp)
+
+    def report(
+        self, taken: List[Entry], stamp: int, base: Optional[int], error: Optional[KafkaError], reports: Reports
+    ) -> None:
+        """Has those told who want to know: of offsets from `base` on, or of an error."""
+        told = [(number, item) for number, item in enumerate(taken) if len(item) == 6 and type(item) is tuple and item[4]]
+        if not told:
+            return
+        origin = Origin(self.topic, self.partition, TIMESTAMP_CREATE_TIME if error is None else TIMESTAMP_NOT_AVAILABLE)
+        now = perf_counter()
+        parts = (
+            (None if base is None else base + number, item[3] or stamp if error is None else -1,
+             item[0], item[1], None, origin, error, now - item[5])
+            for number, item in told
+        )  # fmt: skip
+        reports(len(told), zip([item[4] for _, item in told], repeat(error), map(Message, list(parts))))
+
+
+def _own(row: Any, stamp: int) -> Tuple[bytes, int]:
+    """Header fields and timestamp of a record."""
+    return (row[2], row[3] or stamp) if len(row) > 2 else (b"", stamp)
+
+
+def _size_of(item: Any) -> int:
+    if type(item) is bytes:
+        return len(item)
+    return len(item[0] or b"") + len(item[1] or b"") + (len(item[2]) if len(item) > 2 else 0)

@@ -120,7 +120,7 @@ lint: venv ## formatting, clippy, docs, the tidy rules, the header, shell and Py
 	$(CARGO) clippy $(TEST_FLAGS) --all-targets -- -D warnings
 	RUSTDOCFLAGS="-D warnings" $(CARGO) doc $(TEST_FLAGS) --no-deps --document-private-items
 	$(CARGO) test $(TEST_FLAGS) --test tidy --test c_header
-	shellcheck --severity=warning $$(git grep -lE '^#!.*[/ ](ba)?sh$$' -- .ci scripts tests c-examples benches packaging)
+	shellcheck --severity=warning $$(git grep -lE '^#!.*[/ ](ba)?sh$$' -- .ci scripts tests c-examples benches packaging bindings)
 	$(VENV)/bin/ruff check --no-cache --select E9,F $$(git ls-files '*.py') $$(git grep -lE '^#!.*python3$$' -- scripts benches packaging)
 
 header: ## write include/ckafka.h anew from src/

@@ -123,7 +123,7 @@ class Producer(Client):
                     if lane.siblings:
                         lane = self._lane(topic, key, partition)
                 else:
-                    size = self._value_max + 1
+                    entry, size = None, self._value_max + 1
                 if size <= self._value_max:
                     lane.entries.append(entry)
                     lane.room = room = lane.room - size - self._cost

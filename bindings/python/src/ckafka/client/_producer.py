@@ -110,26 +110,30 @@ class Producer(Client):
         >>> len(producer)
         1
         """
-        # The quick way for a value with or without a key. Anything else, also what is wrong, is looked at below.
-        if type(value) is bytes and callback is None and on_delivery is None and partition == -1 and topic in self._open_lanes:
-            if headers is None and not timestamp:
-                lane = self._open_lanes[topic]
-                size = len(value)
-                if key is None:
-                    entry: Any = value
-                elif type(key) is bytes:
-                    entry = key, value
-                    size += len(key)
-                    if lane.siblings:
-                        lane = self._lane(topic, key, partition)
-                else:
+        # The quick way for a value, perhaps with a key or a callback. Anything else, also what is wrong, is looked at below.
+        if type(value) is bytes and partition == -1 and headers is None and not timestamp and topic in self._open_lanes:
+            lane = self._open_lanes[topic]
+            size = len(value)
+            if key is None:
+                entry: Any = value
+            elif type(key) is bytes:
+                entry = key, value
+                size += len(key)
+                if lane.siblings:
+                    lane = self._lane(topic, key, partition)
+            else:
+                size = self._value_max + 1
+            if callback is not None or on_delivery is not None:
+                report = on_delivery or callback
+                entry = key, value, b"", 0, report, perf_counter()
+                if not callable(report) or self._unserved >= self._queue_max:
                     size = self._value_max + 1
-                if size <= self._value_max:
-                    lane.entries.append(entry)
-                    lane.room = room = lane.room - size - self._cost
-                    if room < 0 or not lane.stamp:
-                        self._turn(lane)
-                    return
+            if size <= self._value_max:
+                lane.entries.append(entry)
+                lane.room = room = lane.room - size - self._cost
+                if room < 0 or not lane.stamp:
+                    self._turn(lane)
+                return
         self._produce(topic, value, key, partition, on_delivery or callback or self._on_delivery, timestamp, headers)
 
     def _produce(

@@ -73,3 +73,4 @@ check-release: lib
 	$(CARGO) rustc $(CARGO_FLAGS) --release --no-default-features --lib --crate-type staticlib --target-dir $(BARE)
 	scripts/relink $(BARE)/release/libckafka.a $(BARE)/build
 	scripts/check-release $(BUILD) $(BARE)/build
+	CKAFKA_TEST_ARCHIVE=$(TARGET_DIR)/release/libckafka.a $(CARGO) test $(TEST_FLAGS) --test abi_symbols --test compat_replace --test install_stage

@@ -15,9 +15,16 @@ const GRAIN: usize = 8;
 /// What malloc aligns to.
 const ALIGNMENT: usize = 16;
 
-/// A pool; what is in it only this file knows.
+/// What a pointer to a pool points to, for those outside: nothing that they could use.
+#[repr(C)]
 #[derive(Debug)]
 pub struct MemoryPool {
+    _private: [u8; 0],
+}
+
+/// A pool.
+#[derive(Debug)]
+struct Pool {
     /// As a number: the pool moves between threads, the memory does not.
     memory: usize,
     layout: Layout,
@@ -49,7 +56,7 @@ pub(super) fn block_size(pool: *const MemoryPool) -> Option<usize> {
     pools().iter().find(|(address, _)| *address == pool.addr()).map(|(_, size)| *size)
 }
 
-impl MemoryPool {
+impl Pool {
     fn new(block_size: usize, count: usize) -> Option<Self> {
         let block_size = block_size.max(1).checked_next_multiple_of(GRAIN)?;
         let layout = Layout::from_size_align(block_size.checked_mul(count)?.max(GRAIN), ALIGNMENT).ok()?;
@@ -97,7 +104,7 @@ impl MemoryPool {
     }
 }
 
-impl Drop for MemoryPool {
+impl Drop for Pool {
     fn drop(&mut self) {
         let memory: *mut u8 = std::ptr::with_exposed_provenance_mut(self.memory);
         // SAFETY: allocated with this layout, and the pool's user gave up all of its blocks with it.
@@ -109,9 +116,9 @@ impl Drop for MemoryPool {
 #[unsafe(no_mangle)]
 pub extern "C" fn pool_create(block_size: usize, block_count: usize) -> *mut MemoryPool {
     entry("pool_create", std::ptr::null_mut(), || {
-        let Some(pool) = MemoryPool::new(block_size, block_count) else { return std::ptr::null_mut() };
+        let Some(pool) = Pool::new(block_size, block_count) else { return std::ptr::null_mut() };
         let block_size = pool.block_size;
-        let pool = Box::into_raw(Box::new(pool));
+        let pool: *mut MemoryPool = Box::into_raw(Box::new(pool)).cast();
         pools().push((pool.addr(), block_size));
         pool
     })
@@ -125,7 +132,7 @@ pub extern "C" fn pool_create(block_size: usize, block_count: usize) -> *mut Mem
 pub unsafe extern "C" fn pool_alloc(pool: *mut MemoryPool) -> *mut c_void {
     entry("pool_alloc", std::ptr::null_mut(), || {
         // SAFETY: this function's contract.
-        match unsafe { pool.as_ref() }.and_then(MemoryPool::take) {
+        match unsafe { pool.cast::<Pool>().as_ref() }.and_then(Pool::take) {
             Some(address) => std::ptr::with_exposed_provenance_mut(address),
             None => {
                 let reason = if pool.is_null() { "pool_alloc: no pool" } else { "Memory pool is out of memory!" };
@@ -147,7 +154,8 @@ pub unsafe extern "C" fn pool_free(pool: *mut MemoryPool, block: *mut c_void) {
             return;
         }
         // SAFETY: this function's contract.
-        if unsafe { pool.as_ref() }.and_then(|pool| pool.give_back(block.expose_provenance())).is_none() {
+        if unsafe { pool.cast::<Pool>().as_ref() }.and_then(|pool| pool.give_back(block.expose_provenance())).is_none()
+        {
             shim::complain(format_args!("pool_free: {block:p} is not a block in use of this pool"));
         }
     });
@@ -166,7 +174,7 @@ pub unsafe extern "C" fn pool_destroy(pool: *mut MemoryPool) {
             pools.swap_remove(place);
             drop(pools);
             // SAFETY: listed, so it came from pool_create and was not destroyed; this function's contract for the rest.
-            drop(unsafe { Box::from_raw(pool) });
+            drop(unsafe { Box::from_raw(pool.cast::<Pool>()) });
         } else if !pool.is_null() {
             shim::complain(format_args!("pool_destroy: {pool:p} is not a pool"));
         }

@@ -11,6 +11,7 @@ use super::types::{ckafka_batch_t, ckafka_log_t, ckafka_record_t};
 use crate::broker::Log;
 use crate::error::Error;
 use crate::record::BatchBuilder;
+use crate::sys::cancel::NoCancellation;
 use crate::sys::clock;
 
 const NOUN: &str = "batch";
@@ -115,6 +116,7 @@ pub unsafe extern "C" fn ckafka_batch_append(batch: *mut ckafka_batch_t, base_ou
             if building.builder.record_count() == 0 {
                 return Err(Failure::argument(NOUN, "no records", "1 or more"));
             }
+            let _whole = NoCancellation::begin();
             base_out.write(log.append_batch(&mut building.builder)?);
             Ok(())
         }),

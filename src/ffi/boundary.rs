@@ -11,7 +11,7 @@ use super::error::{Failure, Outcome};
 use super::exclusive::{Exclusive, ExclusiveGuard};
 use super::handle::{Closed, Pin};
 use super::message;
-use super::object::{HANDLES, Noun, Object};
+use super::object::{HANDLES, Noun, Object, Span};
 use super::slot::Refusal;
 use crate::error::Error;
 use crate::sys::cancel::NoCancellation;
@@ -19,7 +19,6 @@ use crate::sys::cancel::NoCancellation;
 /// Makes a call without a handle.
 #[inline]
 pub(crate) fn boundary(function: &'static str, call: impl FnOnce() -> Outcome) -> ckafka_err_t {
-    let _whole = NoCancellation::begin();
     let caught = catch_unwind(AssertUnwindSafe(|| {
         inject_panic(function);
         call()
@@ -47,7 +46,7 @@ pub(crate) fn on<N: Noun>(
     handle: *const N::Handle,
     call: impl FnOnce(&N) -> Outcome,
 ) -> ckafka_err_t {
-    let _whole = NoCancellation::begin();
+    let _whole = (N::UNCANCELLED == Span::Call).then(NoCancellation::begin);
     let pin = match HANDLES.pin(handle.addr() as u64) {
         Ok(pin) => pin,
         Err(refusal) => return failed(function, &Failure::refused(refusal, N::NAME)),
@@ -86,7 +85,6 @@ pub(crate) fn on_taken<T>(
     mut value: ExclusiveGuard<'_, T>,
     call: impl FnOnce(&mut T) -> Outcome,
 ) -> ckafka_err_t {
-    let _whole = NoCancellation::begin();
     let caught = catch_unwind(AssertUnwindSafe(|| {
         inject_panic(function);
         call(&mut value)

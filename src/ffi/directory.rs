@@ -13,6 +13,7 @@ use super::object::{HANDLES, Object};
 use super::types::{CKAFKA_OPEN_CREATE, CKAFKA_OPEN_RDONLY, ckafka_conf_t, ckafka_t};
 use crate::broker::{Directory, OpenMode};
 use crate::error::Error;
+use crate::sys::cancel::NoCancellation;
 
 /// Opens a data directory: one of ours, or one that a stopped Kafka broker wrote.
 ///
@@ -35,6 +36,7 @@ pub unsafe extern "C" fn ckafka_open(
     flags: u32,
     out: *mut *mut ckafka_t,
 ) -> ckafka_err_t {
+    let _whole = NoCancellation::begin();
     boundary("ckafka_open", || {
         // SAFETY: this function's contract.
         let (path, conf, out) = unsafe { (self::path(path, "path")?, conf_or_default(conf)?, self::out(out, "out")?) };

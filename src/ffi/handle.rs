@@ -17,6 +17,7 @@ use std::sync::atomic::{AtomicPtr, AtomicU32, AtomicU64};
 
 use super::memory::boxed;
 use super::slot::{Closing, GENERATION_MAX, Left, LeftInSignal, Refusal, Slot};
+use crate::sys::cancel::NoCancellation;
 use crate::sys::fork;
 
 const CHUNK_SLOTS: usize = 1024;
@@ -278,6 +279,8 @@ impl<T: Send + Sync> Drop for Pin<'_, T> {
     #[inline]
     fn drop(&mut self) {
         if let left @ Left::Emptied(_) = self.slot.leave() {
+            // The object goes now, and closes what it has open.
+            let _whole = NoCancellation::begin();
             self.table.finish(self.index, left);
         }
     }

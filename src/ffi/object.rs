@@ -51,15 +51,27 @@ pub(crate) trait Noun: Sized {
     type Handle;
     /// What messages call it.
     const NAME: &'static str;
+    /// Over what the thread is kept from being cancelled.
+    const UNCANCELLED: Span;
     /// The object, if it is of this kind.
     fn of(object: &Object) -> Option<&Self>;
 }
 
+/// A stretch in which a thread is not cancelled.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Span {
+    /// A whole call.
+    Call,
+    /// Each system call, as `sys` has it: for calls that are a matter of nanoseconds and hold nothing that others wait for.
+    SystemCall,
+}
+
 macro_rules! noun {
-    ($kind:ty, $variant:ident, $handle:ty, $name:literal) => {
+    ($kind:ty, $variant:ident, $handle:ty, $name:literal, $uncancelled:ident) => {
         impl Noun for $kind {
             type Handle = $handle;
             const NAME: &'static str = $name;
+            const UNCANCELLED: Span = Span::$uncancelled;
             #[inline]
             fn of(object: &Object) -> Option<&Self> {
                 match object {
@@ -71,7 +83,7 @@ macro_rules! noun {
     };
 }
 
-noun!(Arc<Directory>, Directory, ckafka_t, "directory");
-noun!(Log, Log, ckafka_log_t, "log");
-noun!(OpenReader, Reader, ckafka_reader_t, "reader");
-noun!(OpenSender, Sender, ckafka_sender_t, "sender");
+noun!(Arc<Directory>, Directory, ckafka_t, "directory", Call);
+noun!(Log, Log, ckafka_log_t, "log", Call);
+noun!(OpenReader, Reader, ckafka_reader_t, "reader", SystemCall);
+noun!(OpenSender, Sender, ckafka_sender_t, "sender", Call);

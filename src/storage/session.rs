@@ -11,6 +11,7 @@ use std::time::{Duration, Instant};
 use super::slots::{Beginning, SLOT_COUNT, SLOTS, SlotPage};
 use crate::broken::{self, Point, Rule};
 use crate::error::{Error, Result};
+use crate::sys::cancel::NoCancellation;
 use crate::sys::word::Owner;
 use crate::sys::{Access, Dir, File, fork, lock};
 
@@ -332,6 +333,8 @@ fn take_broker_byte(file: &File) -> Result<()> {
 
 /// Polls with growing sleeps of at most 5 ms (`F_SETLKW` can report a deadlock that is none).
 fn wait_for(file: &File, timeout: Duration, what: &str, mut attempt: impl FnMut() -> Result<bool>) -> Result<()> {
+    // A sleep is a cancellation point.
+    let _whole = NoCancellation::begin();
     let begun = Instant::now();
     let mut pause = Duration::from_micros(50);
     loop {

@@ -1,7 +1,8 @@
 //! Keeps `pthread_cancel` from ending a thread in the middle of what it does.
 //!
 //! A cancelled thread unwinds from the next system call that is a cancellation point: with a word in its hands, which nobody would free, or through Rust
-//! frames that catch panics, which ends the process. So it stays uncancelled inside every call of the library, and ends behind it.
+//! frames that catch panics, which ends the process. So it stays uncancelled inside every call of the library, and ends behind it: where calls hold something that
+//! others wait for, as a whole; else, since it costs 20 ns, around each system call.
 
 use std::cell::Cell;
 use std::marker::PhantomData;

@@ -4,6 +4,7 @@
 //! with the one before. The bound is half of the process's soft limit on descriptors as it was at first use.
 
 use std::collections::VecDeque;
+use std::mem::ManuallyDrop;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd};
 use std::sync::atomic::AtomicBool;
 use std::sync::atomic::Ordering::Relaxed;
@@ -14,15 +15,40 @@ use nix::fcntl::{OFlag, openat};
 use nix::sys::stat::{Mode, fstat};
 
 use super::Identity;
+use super::cancel::NoCancellation;
 use super::errno::{retry, soft_limit};
 
 /// A descriptor and the right to use it.
 #[derive(Debug, Clone)]
 pub(super) struct Descriptor(Arc<Kind>);
 
+/// A descriptor whose close is no cancellation point.
+#[derive(Debug)]
+pub(super) struct Quiet(ManuallyDrop<OwnedFd>);
+
+impl Quiet {
+    fn new(descriptor: OwnedFd) -> Self {
+        Self(ManuallyDrop::new(descriptor))
+    }
+}
+
+impl AsFd for Quiet {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.0.as_fd()
+    }
+}
+
+impl Drop for Quiet {
+    fn drop(&mut self) {
+        let _whole = NoCancellation::begin();
+        // SAFETY: dropped once, here, and not used again.
+        unsafe { ManuallyDrop::drop(&mut self.0) };
+    }
+}
+
 #[derive(Debug)]
 enum Kind {
-    Kept(OwnedFd),
+    Kept(Quiet),
     OnUse(OnUse),
 }
 
@@ -32,7 +58,7 @@ struct OnUse {
     name: String,
     flags: OFlag,
     identity: Identity,
-    open: Mutex<Option<Arc<OwnedFd>>>,
+    open: Mutex<Option<Arc<Quiet>>>,
     /// Since the last look for one to close.
     used: AtomicBool,
 }
@@ -43,7 +69,7 @@ pub(super) enum Held<'a> {
     /// Of one that is kept.
     Kept(BorrowedFd<'a>),
     /// Of one that may leave.
-    Shared(Arc<OwnedFd>),
+    Shared(Arc<Quiet>),
 }
 
 impl AsFd for Held<'_> {
@@ -65,7 +91,7 @@ impl Held<'_> {
 impl Descriptor {
     /// One that stays open as long as any copy of it lives.
     pub(super) fn kept(descriptor: OwnedFd) -> Self {
-        Self(Arc::new(Kind::Kept(descriptor)))
+        Self(Arc::new(Kind::Kept(Quiet::new(descriptor))))
     }
 
     /// One that was opened as `name` in `parent` with `flags`, and may be closed and opened so again.
@@ -75,7 +101,7 @@ impl Descriptor {
             name: name.to_owned(),
             flags,
             identity: identity(&descriptor)?,
-            open: Mutex::new(Some(Arc::new(descriptor))),
+            open: Mutex::new(Some(Arc::new(Quiet::new(descriptor)))),
             used: AtomicBool::new(true),
         };
         let made = Self(Arc::new(Kind::OnUse(on_use)));
@@ -93,7 +119,7 @@ impl Descriptor {
                 if let Some(descriptor) = open.as_ref() {
                     return Ok(Held::Shared(Arc::clone(descriptor)));
                 }
-                let descriptor = Arc::new(on_use.open_again()?);
+                let descriptor = Arc::new(Quiet::new(on_use.open_again()?));
                 *open = Some(Arc::clone(&descriptor));
                 drop(open);
                 self.admit();

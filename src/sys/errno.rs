@@ -7,12 +7,14 @@ use std::path::Path;
 
 use nix::errno::Errno;
 
+use super::cancel::NoCancellation;
 use crate::error::Error;
 
-/// Repeats a call for as long as a signal handler interrupts it.
+/// Repeats a call for as long as a signal handler interrupts it. No cancellation point.
 ///
 /// Not for fdatasync and fsync, whose every error is final.
 pub(super) fn retry<T>(mut call: impl FnMut() -> nix::Result<T>) -> nix::Result<T> {
+    let _whole = NoCancellation::begin();
     loop {
         match call() {
             Err(Errno::EINTR) => {}
@@ -40,6 +42,7 @@ pub(super) fn explained(errno: Errno, reason: &str) -> io::Error {
 
 /// A kernel setting as text; `unknown` where /proc does not give it.
 pub(super) fn sysctl(name: &str) -> String {
+    let _whole = NoCancellation::begin();
     let text = std::fs::read_to_string(Path::new("/proc/sys").join(name)).unwrap_or_default();
     let text = text.trim();
     if text.is_empty() { "unknown".to_owned() } else { text.to_owned() }

@@ -6,6 +6,8 @@ use std::ptr::NonNull;
 
 use nix::errno::Errno;
 
+use super::cancel::NoCancellation;
+
 /// What a list says about the type of an entry.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Kind {
@@ -31,6 +33,7 @@ impl Drop for Stream {
 
 /// Calls `visit` with each entry but `.` and `..`. Takes the descriptor over, since the list's place is kept in it.
 pub(super) fn each_entry(directory: OwnedFd, mut visit: impl FnMut(&CStr, Kind)) -> nix::Result<()> {
+    let _whole = NoCancellation::begin();
     // SAFETY: the descriptor is open; where the call succeeds the stream owns it.
     let stream = unsafe { libc::fdopendir(directory.as_raw_fd()) };
     let stream = Stream(NonNull::new(stream).ok_or_else(Errno::last)?);

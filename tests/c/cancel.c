@@ -6,7 +6,7 @@
 enum { ROUNDS = 400, VALUE_SIZE = 20000 };
 
 static ckafka_log_t *log_of_all;
-static ckafka_reader_t *reader;
+static ckafka_reader_t *readers[2];
 static int64_t acknowledged;
 
 static void *append_for_ever(void *durably)
@@ -26,12 +26,17 @@ static void *append_for_ever(void *durably)
     }
 }
 
-static void *fetch_for_ever(void *unused)
+static void *fetch_for_ever(void *given)
 {
-    (void)unused;
+    ckafka_reader_t *reader = given;
+    int64_t position;
     for (;;) {
         ckafka_view_t *view = NULL;
-        ckafka_err_t err = ckafka_reader_fetch(reader, 1 << 20, 2, &view);
+        ckafka_err_t err;
+        /* From the start again and again, so that segments are opened. */
+        if (ckafka_reader_position(reader, &position) == CKAFKA_OK && position > 1000)
+            ckafka_reader_seek(reader, 0);
+        err = ckafka_reader_fetch(reader, 1 << 18, 2, &view);
         if (err && err != CKAFKA_ERR__TIMED_OUT)
             return NULL;
         ckafka_view_release(view);
@@ -73,11 +78,13 @@ int main(int argc, char **argv)
     WORKS(ckafka_open(argv[1], conf, CKAFKA_OPEN_CREATE, &dir));
     WORKS(ckafka_topic_create(dir, "events", 1, conf));
     WORKS(ckafka_log_open(dir, "events", 0, &log_of_all));
-    WORKS(ckafka_reader_open(log_of_all, CKAFKA_START_EARLIEST, NULL, &reader));
+    WORKS(ckafka_reader_open(log_of_all, CKAFKA_START_EARLIEST, NULL, &readers[0]));
+    WORKS(ckafka_conf_set(conf, "ckafka.read.mode", "copy"));
+    WORKS(ckafka_reader_open(log_of_all, CKAFKA_START_EARLIEST, conf, &readers[1]));
     for (round = 0; round < ROUNDS && !check_failures; round++) {
         unsigned after_us = (unsigned)(round * 7919 % 2000);
         if (round % 4 == 3)
-            cancelled(fetch_for_ever, NULL, after_us);
+            cancelled(fetch_for_ever, readers[round / 4 % 2], after_us);
         else
             cancelled(append_for_ever, round % 4 == 2 ? &durably : NULL, after_us);
         WORKS(ckafka_append(log_of_all, &record, 1, &offset));
@@ -86,7 +93,8 @@ int main(int argc, char **argv)
     HOLDS(end >= acknowledged + ROUNDS);
     /* What a cancelled thread had under way is there as a whole, though nobody was told. */
     HOLDS(end <= acknowledged + 2 * ROUNDS);
-    WORKS(ckafka_reader_close(reader));
+    WORKS(ckafka_reader_close(readers[0]));
+    WORKS(ckafka_reader_close(readers[1]));
     WORKS(ckafka_log_close(log_of_all));
     WORKS(ckafka_close(dir));
     ckafka_conf_free(conf);

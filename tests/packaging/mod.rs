@@ -1,5 +1,6 @@
-//! The libraries as `make` would install them, made of the archive that this test run built. A release build is not
-//! needed to see which symbols, links and files there are.
+//! The libraries as `make` would install them, made of the archive that this test run built: a release build is not
+//! needed to see which symbols, links and files there are. `make check-release` names its own, `CKAFKA_TEST_ARCHIVE`, for
+//! an optimizer may have drawn conclusions about functions that a program replaces.
 
 use std::env;
 use std::ffi::OsStr;
@@ -9,8 +10,11 @@ use std::process::Command;
 
 use crate::driver::{self, Scratch};
 
-/// The archive beside the running test: cargo builds it in the same step.
+/// The archive that is named, or the one beside the running test: cargo builds it in the same step.
 pub fn archive() -> PathBuf {
+    if let Some(named) = env::var_os("CKAFKA_TEST_ARCHIVE") {
+        return PathBuf::from(named);
+    }
     let archive = driver::library().with_extension("a");
     assert!(archive.exists(), "{} is missing: cargo builds it with every integration test", archive.display());
     archive

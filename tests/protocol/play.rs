@@ -122,10 +122,7 @@ impl Hands {
                 let ms = Duration::from_millis(number(ms));
                 race::race(self.log.as_ref().expect("a log is open"), number(rounds), ms)
             }
-            ["pretouch"] => {
-                while self.log().pretouch().map_err(text)? {}
-                Ok(String::new())
-            }
+            ["pretouch"] => self.pretouch().map(nothing),
             ["close_log"] => {
                 (self.reader, self.log) = (None, None);
                 Ok(String::new())
@@ -159,6 +156,11 @@ impl Hands {
             ["second_copy"] => host::second_copy(folder),
             other => panic!("{other:?} is nothing that a host does"),
         }
+    }
+
+    fn pretouch(&mut self) -> Result<(), String> {
+        while self.log().pretouch().map_err(text)? {}
+        Ok(())
     }
 
     fn answer(&mut self, question: &str) -> i64 {

@@ -10,7 +10,7 @@ import atexit
 from collections import deque
 from operator import index
 from random import randrange
-from threading import TIMEOUT_MAX, Event, Lock, Thread
+from threading import Event, Lock, Thread
 from time import monotonic, perf_counter, sleep
 from weakref import ref
 
@@ -19,6 +19,7 @@ from .._log import Log
 from .._records import header_fields
 from ._directory import Client, open_clients
 from ._error import KafkaError, KafkaException, failed, kafka_error, not_here
+from ._given import data, encoded, seconds_of, time_of
 from ._lane import RECORD_BYTES, Lane
 from ._partition import Partitioner
 
@@ -142,13 +143,13 @@ class Producer(Client):
         if type(topic) is not str or topic not in self._lanes:
             self._open_topic(topic)
         if type(value) is not bytes and value is not None:
-            value = _bytes(value, "value")
+            value = data(value, "value")
         if type(key) is not bytes and key is not None:
-            key = _bytes(key, "key")
+            key = data(key, "key")
         size = len(value or b"") + len(key or b"")
         fields, time = b"", 0
         if headers is not None or timestamp:
-            fields, time = header_fields(_encoded(headers)), _time(timestamp)
+            fields, time = header_fields(encoded(headers)), time_of(timestamp)
             size += len(fields)
         if size > self._value_max:
             raise failed("MSG_SIZE_TOO_LARGE", f"Unable to produce message: {size} bytes, message.max.bytes is {self._value_max}")
@@ -276,7 +277,7 @@ class Producer(Client):
         if timeout == 0 and not self._reports and not self._gone and timeout is not False:
             return 0
         self._alive()
-        deadline = monotonic() + _seconds(timeout)
+        deadline = monotonic() + seconds_of(timeout)
         while True:
             self._reported.clear()
             served = self._serve()
@@ -314,7 +315,7 @@ class Producer(Client):
         0
         """
         self._alive()
-        _seconds(timeout)
+        seconds_of(timeout)
         self._append_all()
         # A batch that another thread is about to append counts, too.
         for lanes in list(self._lanes.values()):
@@ -401,43 +402,6 @@ def _linger(producer: "ref[Producer]", wake: Event, seconds: float) -> None:
             return
         alive._append_all()
         del alive
-
-
-def _bytes(given: Any, name: str) -> Optional[bytes]:
-    if given is None or type(given) is bytes:
-        return given
-    if isinstance(given, str):
-        return given.encode()
-    if isinstance(given, bytes):
-        return bytes(given)
-    raise TypeError(f"{name} must be bytes, str or None, not {type(given).__name__}")
-
-
-def _encoded(headers: Any) -> Any:
-    """Headers whose text values are bytes."""
-    if headers is None:
-        return None
-    if not isinstance(headers, (dict, list, tuple)):
-        raise TypeError(f"expected headers to be dict or list of (key, value) tuples, not {type(headers).__name__}")
-    pairs = headers.items() if isinstance(headers, dict) else headers
-    return [
-        (pair[0], pair[1].encode()) if isinstance(pair, tuple) and len(pair) == 2 and isinstance(pair[1], str) else pair
-        for pair in pairs
-    ]
-
-
-def _time(timestamp: Any) -> int:
-    time = index(timestamp)
-    if time < 0:
-        raise failed("INVALID_TIMESTAMP", f"timestamp is {time}: milliseconds since 1970, or 0 for now")
-    return time
-
-
-def _seconds(timeout: Any) -> float:
-    """A timeout; below 0 is for ever, which is as long as a wait can be."""
-    if isinstance(timeout, bool) or not isinstance(timeout, (int, float)):
-        raise TypeError(f"timeout must be real number, not {type(timeout).__name__}")
-    return TIMEOUT_MAX if timeout < 0 else min(float(timeout), TIMEOUT_MAX)
 
 
 @atexit.register

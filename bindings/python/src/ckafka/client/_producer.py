@@ -123,7 +123,7 @@ class Producer(Client):
                 if lane.siblings:
                     lane = self._lane(topic, key, partition)
             else:
-                size = self._value_max + 1
+                entry, size = None, self._value_max + 1
             if callback is not None or on_delivery is not None:
                 report = on_delivery or callback
                 entry = key, value, b"", 0, report, perf_counter()

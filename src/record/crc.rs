@@ -46,14 +46,15 @@ impl Checksum {
     }
 }
 
-/// What a byte does to the state when 0 to 7 more bytes follow it in a word.
-type Table = [[u32; 256]; 8];
+/// What a byte does to the state. One byte at a time, as a processor without instructions for CRC-32C is rare, and so are
+/// message sets: larger tables would be as large as what they make faster.
+type Table = [u32; 256];
 
 static CRC32C: Table = table(0x82f6_3b78);
 static CRC32: Table = table(0xedb8_8320);
 
 const fn table(polynomial: u32) -> Table {
-    let mut table = [[0; 256]; 8];
+    let mut table = [0; 256];
     let mut byte = 0;
     while byte < 256 {
         let mut state = byte as u32;
@@ -62,29 +63,14 @@ const fn table(polynomial: u32) -> Table {
             state = if state & 1 == 1 { (state >> 1) ^ polynomial } else { state >> 1 };
             bit += 1;
         }
-        table[0][byte] = state;
+        table[byte] = state;
         byte += 1;
-    }
-    let mut behind = 1;
-    while behind < 8 {
-        let mut byte = 0;
-        while byte < 256 {
-            let before = table[behind - 1][byte];
-            table[behind][byte] = (before >> 8) ^ table[0][(before & 0xff) as usize];
-            byte += 1;
-        }
-        behind += 1;
     }
     table
 }
 
 fn by_table(table: &Table, state: u32, bytes: &[u8]) -> u32 {
-    let (words, rest) = bytes.as_chunks::<8>();
-    let state = words.iter().fold(state, |state, word| {
-        let word = (u64::from_le_bytes(*word) ^ u64::from(state)).to_le_bytes();
-        word.iter().zip(table.iter().rev()).fold(0, |sum, (byte, table)| sum ^ table[usize::from(*byte)])
-    });
-    rest.iter().fold(state, |state, byte| (state >> 8) ^ table[0][usize::from(state.to_le_bytes()[0] ^ byte)])
+    bytes.iter().fold(state, |state, byte| (state >> 8) ^ table[usize::from(state.to_le_bytes()[0] ^ byte)])
 }
 
 #[cfg(test)]

@@ -47,17 +47,6 @@ pub(crate) fn on<N: Noun>(
     call: impl FnOnce(&N) -> Outcome,
 ) -> ckafka_err_t {
     let _whole = (N::UNCANCELLED == Span::Call).then(NoCancellation::begin);
-    on_brief(function, handle, call)
-}
-
-/// The same for what only looks at memory: it reaches no cancellation point, so it need not be kept from one, which
-/// takes longer than such a call. Whoever leaves an object last frees it under a guard of its own.
-#[inline]
-pub(crate) fn on_brief<N: Noun>(
-    function: &'static str,
-    handle: *const N::Handle,
-    call: impl FnOnce(&N) -> Outcome,
-) -> ckafka_err_t {
     let pin = match HANDLES.pin(handle.addr() as u64) {
         Ok(pin) => pin,
         Err(refusal) => return failed(function, &Failure::refused(refusal, N::NAME)),

@@ -4,7 +4,7 @@ use std::ffi::c_char;
 use std::sync::Arc;
 
 use super::args::{Out, out, path};
-use super::boundary::{boundary, close, on, on_brief};
+use super::boundary::{boundary, close, on};
 use super::codes::ckafka_err_t;
 use super::conf::conf_or_default;
 use super::error::{Failure, Outcome};
@@ -126,7 +126,7 @@ pub(crate) fn hand_over_text(text: &str, out: &Out<*mut c_char>) -> Outcome {
 /// `bits_out` is NULL or writable.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn ckafka_caps(h: *const ckafka_t, bits_out: *mut u64) -> ckafka_err_t {
-    on_brief::<Arc<Directory>>("ckafka_caps", h, |directory| {
+    on::<Arc<Directory>>("ckafka_caps", h, |directory| {
         // SAFETY: this function's contract.
         let bits_out = unsafe { out(bits_out, "bits_out") }?;
         bits_out.write(directory.capabilities());

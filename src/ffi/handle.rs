@@ -211,8 +211,6 @@ impl<T: Send + Sync> Table<T> {
         if !object.is_null() && !is_inherited {
             // SAFETY: it came from `Box::into_raw` in `insert`, and emptying gave it to this caller alone.
             let object = unsafe { Box::from_raw(object) };
-            // Files are closed here, in whatever call this is.
-            let _whole = NoCancellation::begin();
             // A panic while it is dropped must not reach the host; the memory is then lost.
             drop(catch_unwind(AssertUnwindSafe(|| drop(object))));
         }

@@ -4,14 +4,14 @@ use std::ffi::c_int;
 use std::sync::Arc;
 
 use super::args::{limit, out, start, timeout};
-use super::boundary::{close, in_signal, on, on_brief, on_exclusive};
+use super::boundary::{close, in_signal, on, on_exclusive};
 use super::codes::ckafka_err_t;
 use super::conf::conf_or_default;
 use super::directory::hand_over;
 use super::error::Failure;
 use super::exclusive::Exclusive;
 use super::memory::boxed;
-use super::object::{Noun, Object, OpenReader};
+use super::object::{Object, OpenReader};
 use super::types::{ckafka_conf_t, ckafka_log_t, ckafka_reader_t, ckafka_view_t};
 use super::view::hand_over_view;
 use crate::broker::Log;
@@ -118,8 +118,7 @@ pub extern "C" fn ckafka_reader_seek_time(r: *mut ckafka_reader_t, ms: i64) -> c
 /// `out` is NULL or writable.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn ckafka_reader_position(r: *const ckafka_reader_t, out: *mut i64) -> ckafka_err_t {
-    on_brief("ckafka_reader_position", r, |object: &OpenReader| {
-        let reader = object.reader.take().map_err(|taken| Failure::taken(taken, OpenReader::NAME))?;
+    on_reader("ckafka_reader_position", r, |reader| {
         // SAFETY: this function's contract.
         unsafe { self::out(out, "out") }?.write(reader.position());
         Ok(())

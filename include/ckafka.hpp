@@ -216,6 +216,16 @@ template <class T> struct arrow {
     const T *operator->() const noexcept { return &value; }
 };
 
+/** The types of such an iterator. Before C++20 it is an input iterator, for it refers to nothing that stays. */
+template <class T, class Concept> struct made_values {
+    using iterator_concept = Concept;
+    using iterator_category = std::input_iterator_tag;
+    using value_type = T;
+    using reference = T;
+    using pointer = arrow<T>;
+    using difference_type = std::ptrdiff_t;
+};
+
 } // namespace detail
 
 /* Programs may be put together from parts of different standards: what holds a span has a name for each kind. */
@@ -385,15 +395,8 @@ struct header {
 /** The headers of a record that was read, in their order: a forward range. Throws where they do not parse. */
 class header_range {
 public:
-    class iterator {
+    class iterator : public detail::made_values<header, std::forward_iterator_tag> {
     public:
-        using iterator_concept = std::forward_iterator_tag;
-        using iterator_category = std::input_iterator_tag;
-        using value_type = header;
-        using reference = header;
-        using pointer = detail::arrow<header>;
-        using difference_type = std::ptrdiff_t;
-
         iterator() = default;
         explicit iterator(bytes fields) : fields_(fields) { next(); }
 
@@ -482,6 +485,12 @@ inline ckafka_record_t make_record(bytes value, bytes key = {}, bytes header_fie
     return {key, value, header_fields, time ? time->time_since_epoch().count() : -1};
 }
 
+/** Bytes at a position that a table of a view gives; a length of -1 is null. */
+inline bytes bytes_at(const char *base, std::uint64_t position, std::int32_t length) noexcept
+{
+    return length < 0 ? bytes() : bytes(base + position, static_cast<std::size_t>(length));
+}
+
 /** One record that was read; borrows from its view. */
 class record {
 public:
@@ -491,9 +500,9 @@ public:
     std::int64_t offset() const noexcept { return row_->offset; }
     std::int64_t timestamp_ms() const noexcept { return row_->ts; }
     timestamp time() const noexcept { return timestamp(std::chrono::milliseconds(row_->ts)); }
-    bytes key() const noexcept { return field(row_->key_pos, row_->key_len); }
-    bytes value() const noexcept { return field(row_->val_pos, row_->val_len); }
-    header_range headers() const noexcept { return header_range(field(row_->hdr_pos, row_->hdr_len)); }
+    bytes key() const noexcept { return bytes_at(base_, row_->key_pos, row_->key_len); }
+    bytes value() const noexcept { return bytes_at(base_, row_->val_pos, row_->val_len); }
+    header_range headers() const noexcept { return header_range(bytes_at(base_, row_->hdr_pos, row_->hdr_len)); }
     /** CKAFKA_REC_* bits. */
     std::uint32_t flags() const noexcept { return row_->flags; }
     const ckafka_rec_t &row() const noexcept { return *row_; }
@@ -502,11 +511,6 @@ public:
     operator ckafka_record_t() const noexcept { return {key(), value(), headers().fields(), row_->ts}; }
 
 private:
-    bytes field(std::uint64_t position, std::int32_t size) const noexcept
-    {
-        return size < 0 ? bytes() : bytes(base_ + position, static_cast<std::size_t>(size));
-    }
-
     const char *base_ = nullptr;
     const ckafka_rec_t *row_ = nullptr;
 };
@@ -514,15 +518,8 @@ private:
 /** Records in memory: a random access range. Borrows from a view. */
 class record_range {
 public:
-    class iterator {
+    class iterator : public detail::made_values<record, std::random_access_iterator_tag> {
     public:
-        using iterator_concept = std::random_access_iterator_tag;
-        using iterator_category = std::input_iterator_tag;
-        using value_type = record;
-        using reference = record;
-        using pointer = detail::arrow<record>;
-        using difference_type = std::ptrdiff_t;
-
         iterator() = default;
         iterator(const char *base, const ckafka_rec_t *row) noexcept : base_(base), row_(row) {}
 
@@ -584,14 +581,8 @@ struct columns {
     span<const std::int32_t> key_len, val_len, hdr_len;
 
     std::size_t size() const noexcept { return offsets.size(); }
-    bytes key(std::size_t index) const noexcept { return field(key_pos[index], key_len[index]); }
-    bytes value(std::size_t index) const noexcept { return field(val_pos[index], val_len[index]); }
-
-private:
-    bytes field(std::uint64_t position, std::int32_t length) const noexcept
-    {
-        return length < 0 ? bytes() : bytes(base.data() + position, static_cast<std::size_t>(length));
-    }
+    bytes key(std::size_t index) const noexcept { return bytes_at(base.data(), key_pos[index], key_len[index]); }
+    bytes value(std::size_t index) const noexcept { return bytes_at(base.data(), val_pos[index], val_len[index]); }
 };
 
 struct decoded;
@@ -1025,15 +1016,8 @@ private:
 /** Records over fetches: an input range. Each record lives until the stream goes on to another view. */
 class record_stream {
 public:
-    class iterator {
+    class iterator : public detail::made_values<record, std::input_iterator_tag> {
     public:
-        using iterator_concept = std::input_iterator_tag;
-        using iterator_category = std::input_iterator_tag;
-        using value_type = record;
-        using reference = record;
-        using pointer = detail::arrow<record>;
-        using difference_type = std::ptrdiff_t;
-
         iterator() = default;
         explicit iterator(record_stream *stream) : stream_(stream) { refill(); }
 

@@ -149,6 +149,10 @@ fn what_is_installed_is_whole_and_goes_again() {
     assert_eq!(link("libckafka.so"), "libckafka.so.0");
     assert_eq!(link("libckafka.so.0"), format!("libckafka.so.{version}"));
 
+    for name in ["ckafka.h", "ckafka_compat.h"] {
+        let installed = fs::read(stage.place("/opt/ckafka/include").join(name)).expect("a header");
+        assert!(installed == fs::read(driver::root().join("include").join(name)).expect("the header"), "{name}");
+    }
     let page = fs::read_to_string(stage.place("/opt/ckafka/share/man/man3/ckafka.3")).expect("the man page");
     for (name, _) in driver::functions() {
         assert!(page.contains(&format!(".SS {name}\n")), "{name} is not in the man page");

@@ -9,7 +9,7 @@ import pytest
 
 PACKAGE = pathlib.Path(__file__).resolve().parents[1]
 PROJECT = PACKAGE.parents[1]
-LIBRARY = pathlib.Path(os.environ.get("CKAFKA_LIBRARY") or PROJECT / "build" / "libckafka.so")
+LIBRARY = pathlib.Path(os.environ.get("CKAFKA_LIBRARY") or PROJECT / "build" / "libckafka.so").absolute()
 
 os.environ["CKAFKA_LIBRARY"] = str(LIBRARY)
 if not os.environ.get("CKAFKA_INSTALLED"):

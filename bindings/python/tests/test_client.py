@@ -352,6 +352,28 @@ def test_a_directory_that_may_only_be_read(path, producer):
         assert consumer.poll(10).value() == b"v"
 
 
+@pytest.mark.parametrize("partitions", [1, 2])
+def test_closing_ends_a_poll_of_another_thread(path, consumer, partitions):
+    with ckafka.open(path) as env:
+        env.create_topic("t", partitions=2)
+    consumer.assign([TopicPartition("t", number, 0) for number in range(partitions)])
+    assert consumer.poll(0) is None
+    said = []
+
+    def work():
+        try:
+            consumer.poll(2)
+        except RuntimeError as error:
+            said.append(str(error))
+
+    thread = threading.Thread(target=work)
+    thread.start()
+    time.sleep(0.2)
+    consumer.close()
+    thread.join()
+    assert said == ["Consumer closed"]
+
+
 def test_ctrl_c_ends_a_poll(run, path):
     code = """
 import _thread, signal, sys, threading, time, os

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from _thread import allocate_lock
 from ctypes import byref, c_int, c_int64, c_void_p
 
 from . import _arguments
 from ._api import CONSTANTS
 from ._batch import Batch
-from ._handle import BAD_HANDLE, Child
+from ._handle import BAD_HANDLE, BUSY, Child
 from ._interrupt import Deadline, check_signals
 from ._lib import lib
+from .errors import error_of
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -32,6 +34,7 @@ class Reader(Child):
     def __init__(self, log: "Log", start: int, follow: bool, config: Dict[str, str]) -> None:
         super().__init__(log.env)
         self._log, self._follow, self._woken = log, follow, False
+        self._turn = allocate_lock()
         pointer = c_void_p()
         with _arguments.Conf(config) as conf:
             log._call(lib.ckafka_reader_open, start, conf, byref(pointer))
@@ -60,6 +63,15 @@ class Reader(Child):
         """
         limit = _arguments.whole(max_bytes, "max_bytes", 1, _arguments.INT64_MAX)
         deadline = Deadline(timeout)
+        # C knows of one call at a time; between the pieces of a wait the reader is in use as well.
+        if not self._turn.acquire(False):
+            raise error_of(BUSY, "another thread is in a fetch of this Reader")
+        try:
+            return self._fetch(limit, deadline)
+        finally:
+            self._turn.release()
+
+    def _fetch(self, limit: int, deadline: Deadline) -> Batch:
         view = c_void_p()
         while True:
             code = lib.ckafka_reader_fetch(self._pointer, limit, deadline.piece_ms(), byref(view))

@@ -186,7 +186,11 @@ class Consumer(Client):
             alone = len(active) == 1 and active[0].reader is not None
             for fetcher in active:
                 left = None if deadline is None else max(0.0, deadline - monotonic())
-                found = fetcher.take(most, left if alone and not self._settings["enable.partition.eof"] else 0.0)
+                try:
+                    found = fetcher.take(most, left if alone and not self._settings["enable.partition.eof"] else 0.0)
+                except errors.Closed:
+                    self._alive()  # another thread closed the consumer
+                    raise
                 if found:
                     if len(active) > 1:
                         self._order.remove(fetcher)

@@ -110,17 +110,20 @@ class Lane:
         self, taken: List[Entry], stamp: int, base: Optional[int], error: Optional[KafkaError], reports: Reports
     ) -> None:
         """Has those told who want to know: of offsets from `base` on, or of an error."""
-        told = [(number, item) for number, item in enumerate(taken) if len(item) == 6 and type(item) is tuple and item[4]]
-        if not told:
+        numbers: Any = [number for number, item in enumerate(taken) if len(item) == 6 and type(item) is tuple and item[4]]
+        if not numbers:
             return
-        origin = Origin(self.topic, self.partition, TIMESTAMP_CREATE_TIME if error is None else TIMESTAMP_NOT_AVAILABLE)
-        now = perf_counter()
-        parts = (
-            (None if base is None else base + number, item[3] or stamp if error is None else -1,
-             item[0], item[1], None, origin, error, now - item[5])
-            for number, item in told
-        )  # fmt: skip
-        reports(len(told), zip([item[4] for _, item in told], repeat(error), map(Message, list(parts))))
+        told: Any = taken if len(numbers) == len(taken) else [taken[number] for number in numbers]
+        keys, values, _, times, callbacks, begun = zip(*told)
+        kind = TIMESTAMP_CREATE_TIME if error is None else TIMESTAMP_NOT_AVAILABLE
+        offsets: Iterable[Optional[int]] = repeat(None) if base is None else map(base.__add__, numbers)
+        stamps: Iterable[int] = repeat(stamp) if error is None else repeat(-1)
+        if error is None and any(times):
+            stamps = [own or stamp for own in times]
+        latencies = map(perf_counter().__sub__, begun)
+        origin = repeat(Origin(self.topic, self.partition, kind))
+        parts = zip(offsets, stamps, keys, values, repeat(None), origin, repeat(error), latencies)
+        reports(len(numbers), zip(callbacks, repeat(error), map(Message, parts)))
 
 
 def _own(row: Any, stamp: int) -> Tuple[bytes, int]:

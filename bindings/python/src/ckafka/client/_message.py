@@ -186,7 +186,7 @@ class Message(tuple):  # type: ignore[type-arg]
         self._change("error", error)
 
     def _change(self, name: str, value: Any) -> None:
-        self.__class__ = _ChangedMessage
+        self.__class__ = _ChangedMessage  # pyright: ignore[reportAttributeAccessIssue]  (it has the same layout)
         vars(self)[name] = lambda: value
 
     def __len__(self) -> int:

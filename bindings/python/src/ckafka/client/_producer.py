@@ -10,7 +10,7 @@ import atexit
 from collections import deque
 from operator import index
 from random import randrange
-from threading import TIMEOUT_MAX, Event, Lock, Thread
+from threading import Event, Lock, Thread
 from time import monotonic, perf_counter, sleep
 from weakref import ref
 
@@ -19,6 +19,7 @@ from .._log import Log
 from .._records import header_fields
 from ._directory import Client, open_clients
 from ._error import KafkaError, KafkaException, failed, kafka_error, not_here
+from ._given import data, encoded, seconds_of, time_of
 from ._lane import RECORD_BYTES, Lane
 from ._partition import Partitioner
 
@@ -110,26 +111,30 @@ class Producer(Client):
         >>> len(producer)
         1
         """
-        # The quick way for a value with or without a key. Anything else, also what is wrong, is looked at below.
-        if type(value) is bytes and callback is None and on_delivery is None and partition == -1 and topic in self._open_lanes:
-            if headers is None and not timestamp:
-                lane = self._open_lanes[topic]
-                size = len(value)
-                if key is None:
-                    entry: Any = value
-                elif type(key) is bytes:
-                    entry = key, value
-                    size += len(key)
-                    if lane.siblings:
-                        lane = self._lane(topic, key, partition)
-                else:
+        # The quick way for a value, perhaps with a key or a callback. Anything else, also what is wrong, is looked at below.
+        if type(value) is bytes and partition == -1 and headers is None and not timestamp and topic in self._open_lanes:
+            lane = self._open_lanes[topic]
+            size = len(value)
+            if key is None:
+                entry: Any = value
+            elif type(key) is bytes:
+                entry = key, value
+                size += len(key)
+                if lane.siblings:
+                    lane = self._lane(topic, key, partition)
+            else:
+                entry, size = None, self._value_max + 1
+            if callback is not None or on_delivery is not None:
+                report = on_delivery or callback
+                entry = key, value, b"", 0, report, perf_counter()
+                if not callable(report) or self._unserved >= self._queue_max:
                     size = self._value_max + 1
-                if size <= self._value_max:
-                    lane.entries.append(entry)
-                    lane.room = room = lane.room - size - self._cost
-                    if room < 0 or not lane.stamp:
-                        self._turn(lane)
-                    return
+            if size <= self._value_max:
+                lane.entries.append(entry)
+                lane.room = room = lane.room - size - self._cost
+                if room < 0 or not lane.stamp:
+                    self._turn(lane)
+                return
         self._produce(topic, value, key, partition, on_delivery or callback or self._on_delivery, timestamp, headers)
 
     def _produce(
@@ -138,13 +143,13 @@ class Producer(Client):
         if type(topic) is not str or topic not in self._lanes:
             self._open_topic(topic)
         if type(value) is not bytes and value is not None:
-            value = _bytes(value, "value")
+            value = data(value, "value")
         if type(key) is not bytes and key is not None:
-            key = _bytes(key, "key")
+            key = data(key, "key")
         size = len(value or b"") + len(key or b"")
         fields, time = b"", 0
         if headers is not None or timestamp:
-            fields, time = header_fields(_encoded(headers)), _time(timestamp)
+            fields, time = header_fields(encoded(headers)), time_of(timestamp)
             size += len(fields)
         if size > self._value_max:
             raise failed("MSG_SIZE_TOO_LARGE", f"Unable to produce message: {size} bytes, message.max.bytes is {self._value_max}")
@@ -272,7 +277,7 @@ class Producer(Client):
         if timeout == 0 and not self._reports and not self._gone and timeout is not False:
             return 0
         self._alive()
-        deadline = monotonic() + _seconds(timeout)
+        deadline = monotonic() + seconds_of(timeout)
         while True:
             self._reported.clear()
             served = self._serve()
@@ -310,7 +315,7 @@ class Producer(Client):
         0
         """
         self._alive()
-        _seconds(timeout)
+        seconds_of(timeout)
         self._append_all()
         # A batch that another thread is about to append counts, too.
         for lanes in list(self._lanes.values()):
@@ -397,43 +402,6 @@ def _linger(producer: "ref[Producer]", wake: Event, seconds: float) -> None:
             return
         alive._append_all()
         del alive
-
-
-def _bytes(given: Any, name: str) -> Optional[bytes]:
-    if given is None or type(given) is bytes:
-        return given
-    if isinstance(given, str):
-        return given.encode()
-    if isinstance(given, bytes):
-        return bytes(given)
-    raise TypeError(f"{name} must be bytes, str or None, not {type(given).__name__}")
-
-
-def _encoded(headers: Any) -> Any:
-    """Headers whose text values are bytes."""
-    if headers is None:
-        return None
-    if not isinstance(headers, (dict, list, tuple)):
-        raise TypeError(f"expected headers to be dict or list of (key, value) tuples, not {type(headers).__name__}")
-    pairs = headers.items() if isinstance(headers, dict) else headers
-    return [
-        (pair[0], pair[1].encode()) if isinstance(pair, tuple) and len(pair) == 2 and isinstance(pair[1], str) else pair
-        for pair in pairs
-    ]
-
-
-def _time(timestamp: Any) -> int:
-    time = index(timestamp)
-    if time < 0:
-        raise failed("INVALID_TIMESTAMP", f"timestamp is {time}: milliseconds since 1970, or 0 for now")
-    return time
-
-
-def _seconds(timeout: Any) -> float:
-    """A timeout; below 0 is for ever, which is as long as a wait can be."""
-    if isinstance(timeout, bool) or not isinstance(timeout, (int, float)):
-        raise TypeError(f"timeout must be real number, not {type(timeout).__name__}")
-    return TIMEOUT_MAX if timeout < 0 else min(float(timeout), TIMEOUT_MAX)
 
 
 @atexit.register

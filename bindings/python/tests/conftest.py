@@ -2,6 +2,7 @@
 
 import os
 import pathlib
+import signal
 import subprocess
 import sys
 
@@ -16,6 +17,9 @@ if not os.environ.get("CKAFKA_INSTALLED"):
     sys.path.insert(0, str(PACKAGE / "src"))
 
 import ckafka  # noqa: E402  (it has to be found first)
+
+# A job in the background begins with SIGINT ignored, and so would all that it starts: then no wait could be broken by it.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def pytest_collection_modifyitems(items):

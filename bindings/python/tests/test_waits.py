@@ -34,6 +34,8 @@ except KeyboardInterrupt:
 env.close()
 """
     process = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True, env=environment())
+    guard = threading.Timer(30, process.kill)
+    guard.start()
     try:
         assert process.stdout.readline() == "waiting\n"
         time.sleep(0.3)
@@ -43,6 +45,7 @@ env.close()
         assert time.monotonic() - begun < 2
         assert process.wait(20) == 0
     finally:
+        guard.cancel()
         process.kill()
         process.wait()
         process.stdout.close()

@@ -77,10 +77,14 @@ check-examples: lib
 	@scripts/preflight all
 	scripts/check-examples $(BUILD)
 
-# Every allocation fails once; then a minute of close against use, and wrong arguments, in a library that is instrumented itself.
+# How long threads race each other, and which allocations fail in turn: each, or every so many.
+RACE_SECONDS ?= 60
+ALLOCATION_STEP ?= 1
+
+# Allocations fail, each once; then a minute of close against use, and wrong arguments, in a library that is instrumented itself.
 check-hostile: venv
-	CKAFKA_HOSTILE_STEP=1 $(CARGO) test $(TEST_FLAGS) --test hostile_memory
-	scripts/check-sanitized address 60
+	CKAFKA_HOSTILE_STEP=$(ALLOCATION_STEP) $(CARGO) test $(TEST_FLAGS) --test hostile_memory
+	scripts/check-sanitized address $(RACE_SECONDS)
 
 # A real broker takes our directories over, what many writers left in them too, and is kept out while we are there.
 check-broker:
@@ -101,7 +105,7 @@ check-races:
 	$(RACES) --no-run --lib --test engine_threads --test read_wait --test read_live --test compat_races
 	timeout 300 $(RACES) --lib -- ffi::handle ffi::message two_threads
 	timeout 300 $(RACES) --test engine_threads --test read_wait --test read_live --test compat_races
-	scripts/check-sanitized thread 60
+	scripts/check-sanitized thread $(RACE_SECONDS)
 
 # Sums the counts that each test of the kill harness ends with; the last line is the sum.
 SUM_SOAK := awk '{ print; fflush() } /^soak: / { for (n = 2; n < NF; n += 2) { sum[n] += $$n; word[n] = $$(n + 1) } fields = NF } \

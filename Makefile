@@ -50,9 +50,9 @@ test: venv ## every test of at most 12 minutes on 2 cores
 	$(MAKE) check-python
 	@scripts/preflight skipped
 
-test-all: test check-features check-examples check-abi check-broker check-models check-release check-hostile check-python-slow ## test, and what takes longer: brokers, sanitizers, all features, sizes
+test-all: test check-features check-examples check-abi check-broker check-models check-release check-hostile ## test, and what takes longer: brokers, sanitizers, all features, sizes
 
-check-long: check-races check-dist ## what takes longer still: a standard library under ThreadSanitizer, an archive that builds offline
+check-long: check-races check-dist check-python-slow ## what takes longer still: a standard library under ThreadSanitizer, an archive that builds offline
 
 wheel: lib venv ## dist/: the Python package, as a wheel with the library inside and as sources
 	PYTHON=$(VENV)/bin/python scripts/wheel $(BUILD) dist
@@ -65,6 +65,7 @@ check-python: lib venv
 
 check-python-slow: lib venv
 	CKAFKA_SLOW=1 $(CHECK_PYTHON) -m slow
+	scripts/check-sanitized views
 
 # Every choice of codecs, and the C-Kafka interface by itself: what is left out must not be missed by the rest. None and all are built.
 check-features:
@@ -84,7 +85,7 @@ RACE_SECONDS ?= 60
 ALLOCATION_STEP ?= 1
 
 # Allocations fail, each once; then a minute of close against use, and wrong arguments, in a library that is instrumented itself.
-check-hostile: venv
+check-hostile:
 	CKAFKA_HOSTILE_STEP=$(ALLOCATION_STEP) $(CARGO) test $(TEST_FLAGS) --test hostile_memory
 	scripts/check-sanitized address $(RACE_SECONDS)
 

@@ -296,6 +296,8 @@ class Consumer(Client):
     def close(self) -> None:
         """Closes readers and directory; messages stay as they are. Closing twice is no error."""
         if not self._gone:
+            # First, so that a thread whose reader goes finds out why.
+            self._gone = f"{self._word} closed"
             for fetcher in self._order:
                 fetcher.close()
             self._fetchers, self._order = {}, []

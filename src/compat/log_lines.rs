@@ -56,11 +56,15 @@ pub(super) fn offered(file: &File, log_size: u64) -> Result<Vec<Kept>> {
         let read = file.read_at(&mut piece, start)?;
         piece.truncate(read);
         let mut rest = piece.as_slice();
+        let mut next_end = start + LINE_SIZE_MAX;
         while let Some(newline) = rest.iter().rposition(|byte| *byte == b'\n') {
             let (before, _) = rest.split_at(newline);
             let line_start = before.iter().rposition(|byte| *byte == b'\n').map_or(0, |at| at + 1);
-            // A line that begins before this piece is looked at with the piece before.
+            // A line that begins before this piece is looked at with the piece before, unless it fills this one: then it is none.
             if line_start == 0 && start > 0 {
+                if newline + 1 < piece.len() {
+                    next_end = start + newline as u64 + 1;
+                }
                 break;
             }
             let line = before.get(line_start..).and_then(Line::parse).filter(|line| line.position < log_size);
@@ -75,8 +79,7 @@ pub(super) fn offered(file: &File, log_size: u64) -> Result<Vec<Kept>> {
         if start == 0 {
             break;
         }
-        // The newline that ends the line before this piece's first whole one is looked at once more.
-        end = if rest.len() < piece.len() { start + rest.len() as u64 + 1 } else { start + LINE_SIZE_MAX };
+        end = next_end;
     }
     Ok(offered)
 }
@@ -136,6 +139,18 @@ mod tests {
         assert_eq!(offers(b"1,2\n3,4\n5,", 10), [(4, 8), (2, 4)]);
         assert_eq!(offers(b"1,2\nrubbish\n+1,3\n,\n1,\n3,4\n\0\0\n", 10), [(4, 26), (2, 4)]);
         assert_eq!(offers(b"1,2\n3,40\n", 10), [(2, 4)]);
+    }
+
+    #[test]
+    fn rubbish_as_long_as_a_piece_is_passed() {
+        for shift in 0..120 {
+            let mut text = b"1,2\n".to_vec();
+            text.extend(b"a".repeat(100));
+            text.push(b'\n');
+            text.extend(b"y".repeat(PIECE_SIZE as usize - shift));
+            text.extend(b"\n".repeat(1 + shift % 2));
+            assert_eq!(offers(&text, 10), [(2, 4)], "shift {shift}");
+        }
     }
 
     #[test]

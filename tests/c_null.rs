@@ -2,7 +2,7 @@
 //! and writes nothing.
 
 #[path = "c/driver.rs"]
-#[allow(dead_code, reason = "shared by all tests of the C boundary; each uses a part")]
+#[expect(dead_code, reason = "shared by all tests of the C boundary; each uses a part")]
 mod driver;
 
 use std::fs;

@@ -19,7 +19,8 @@ use crate::storage::open::{self, Checkpointed, PageState, Place};
 use crate::storage::partition::PartitionLog;
 use crate::storage::session::{CLEAN_MARKER, Membership};
 use crate::storage::slots::Beginning;
-use crate::sys::{Dir, Identity, fork};
+use crate::sys::fork::{GENERATIONS, PerGeneration};
+use crate::sys::{Dir, Identity};
 
 /// Kafka's marker as version 4 writes it.
 const CLEAN_MARKER_CONTENT: &[u8] = br#"{"version":0,"brokerEpoch":-1}"#;
@@ -57,15 +58,12 @@ pub enum DirectoryAccess {
 type WriterPlace = Arc<Mutex<Weak<Shared>>>;
 type Registry = Mutex<HashMap<Identity, WriterPlace>>;
 
-/// How deep forks may be nested before two generations share a registry.
-const GENERATIONS: usize = 64;
-
-/// A registry for each generation of forked processes: a child must not touch one that another thread of its parent held when it was forked.
-static WRITERS: [OnceLock<Registry>; GENERATIONS] = [const { OnceLock::new() }; GENERATIONS];
+/// The registry of this process.
+static WRITERS: PerGeneration<OnceLock<Registry>> = PerGeneration::new([const { OnceLock::new() }; GENERATIONS]);
 
 /// The place where the writing membership of a directory stands; locked while one is opened or closed.
 fn writer_place(identity: Identity) -> WriterPlace {
-    let registry = &WRITERS[fork::generation() as usize % GENERATIONS];
+    let registry = WRITERS.get();
     let mut places = registry.get_or_init(Registry::default).lock().unwrap_or_else(PoisonError::into_inner);
     places.retain(|_, place| {
         Arc::strong_count(place) > 1 || place.try_lock().is_ok_and(|shared| shared.strong_count() > 0)

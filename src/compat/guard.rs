@@ -2,12 +2,15 @@
 //! would unwind Rust code in mid-call.
 
 use std::any::Any;
-use std::ffi::{CStr, c_char};
+use std::ffi::{CStr, OsStr, c_char};
+use std::os::unix::ffi::OsStrExt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::Path;
 
 use super::shim;
 use crate::error::Error;
 use crate::sys::cancel::NoCancellation;
+use crate::sys::host;
 
 /// Runs an entry point to its end; `fallback` where it panics, which is said on standard error.
 pub(super) fn entry<T>(function: &'static str, fallback: T, call: impl FnOnce() -> T) -> T {
@@ -16,7 +19,7 @@ pub(super) fn entry<T>(function: &'static str, fallback: T, call: impl FnOnce() 
         Ok(result) => result,
         Err(payload) => {
             // A payload whose own destructor panics must not get through either.
-            let reason = reason_of(&payload);
+            let reason = said_by(&payload);
             shim::complain(format_args!("{function}: panic inside the library: {reason}"));
             std::mem::forget(payload);
             fallback
@@ -24,7 +27,7 @@ pub(super) fn entry<T>(function: &'static str, fallback: T, call: impl FnOnce() 
     }
 }
 
-fn reason_of(payload: &Box<dyn Any + Send>) -> &str {
+fn said_by(payload: &Box<dyn Any + Send>) -> &str {
     let text = payload.downcast_ref::<&str>().copied();
     text.or_else(|| payload.downcast_ref::<String>().map(String::as_str)).unwrap_or("no reason given")
 }
@@ -41,6 +44,16 @@ pub(super) unsafe fn text<'a>(text: *const c_char) -> Option<&'a CStr> {
 /// A string of the program's for a message, as printf prints it.
 pub(super) fn shown(text: Option<&CStr>) -> std::borrow::Cow<'_, str> {
     text.map_or("(null)".into(), CStr::to_string_lossy)
+}
+
+/// An error as perror wants it: with the kernel's number, EIO where it has none.
+pub(super) fn reason_of(error: &Error) -> std::io::Error {
+    std::io::Error::from_raw_os_error(kernel_reason(error).map_or(libc::EIO, host::number_of))
+}
+
+/// A path of the program's.
+pub(super) fn path(text: &CStr) -> &Path {
+    Path::new(OsStr::from_bytes(text.to_bytes()))
 }
 
 /// The kernel's number for an error of a system call; `None` for others.

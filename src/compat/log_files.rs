@@ -6,7 +6,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use super::append_log::Appender;
 use crate::error::Result;
-use crate::sys::{Dir, File, Identity, by_path, fork, lock};
+use crate::sys::fork::{self, GENERATIONS, PerGeneration};
+use crate::sys::{Dir, File, Identity, by_path, lock};
 
 /// Where the files are, whatever the topic.
 const FOLDERS: [&str; 2] = ["temp", "temp/order1"];
@@ -20,12 +21,9 @@ pub(super) const PATHS: [&str; 3] = [
 /// The byte of the log that stands for the right to append: far behind every record, so that no other lock means it.
 const LOCKED_BYTE: u64 = (1 << 62) - 1;
 
-/// How deep forks may be nested before two generations share a place.
-const GENERATIONS: usize = 16;
-
-/// The files in use, for each generation of forked processes: a child must not touch a lock that another thread of its
-/// parent held.
-static CURRENT: [Mutex<Option<Arc<Appender>>>; GENERATIONS] = [const { Mutex::new(None) }; GENERATIONS];
+/// The files in use.
+static CURRENT: PerGeneration<Mutex<Option<Arc<Appender>>>> =
+    PerGeneration::new([const { Mutex::new(None) }; GENERATIONS]);
 
 /// Open files.
 #[derive(Debug)]
@@ -50,8 +48,7 @@ pub(super) struct Sizes {
 /// The appender of the files that the paths name now.
 pub(super) fn current() -> Result<Arc<Appender>> {
     let generation = fork::generation();
-    let place = &CURRENT[generation as usize % GENERATIONS];
-    let mut current = place.lock().unwrap_or_else(PoisonError::into_inner);
+    let mut current = CURRENT.get().lock().unwrap_or_else(PoisonError::into_inner);
     if let Some(appender) = &*current
         && appender.files().generation == generation
         && appender.files().are_still_there()?

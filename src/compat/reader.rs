@@ -1,13 +1,11 @@
 //! The reader prints every record of a log file. It reads ahead in large pieces, so a file that shrinks while it is read
 //! is short and no SIGBUS; nothing is allocated because a length says so.
 
-use std::ffi::{CStr, OsStr, c_char, c_int, c_uchar, c_ulong, c_void};
+use std::ffi::{CStr, c_char, c_int, c_uchar, c_ulong, c_void};
 use std::io::IsTerminal;
-use std::os::unix::ffi::OsStrExt;
-use std::path::Path;
 
 use super::compression::{self, MESSAGE_SIZE_MAX};
-use super::guard::{entry, kernel_reason, shown, text};
+use super::guard::{self, entry, reason_of, shown, text};
 use super::public;
 use super::shim::{self, Flush};
 use crate::error::Error;
@@ -54,9 +52,9 @@ pub unsafe extern "C" fn read_log_with_mmap(filepath: *mut c_char) {
     entry("read_log_with_mmap", (), || {
         // SAFETY: this function's contract.
         let path = unsafe { text(filepath) };
-        let file = match path.map(|path| by_path::open_to_read(Path::new(OsStr::from_bytes(path.to_bytes())))) {
+        let file = match path.map(|path| by_path::open_to_read(guard::path(path))) {
             Some(Ok(file)) => file,
-            Some(Err(error)) => return not_opened(path, &error_reason(&error)),
+            Some(Err(error)) => return not_opened(path, &reason_of(&error)),
             None => return not_opened(None, &std::io::Error::from_raw_os_error(libc::EFAULT)),
         };
         let mut out = Lines::new();
@@ -65,10 +63,6 @@ pub unsafe extern "C" fn read_log_with_mmap(filepath: *mut c_char) {
         out.add(&[format!("Finished reading. Total messages found: {found}.\n").as_bytes()]);
         out.print();
     });
-}
-
-fn error_reason(error: &Error) -> std::io::Error {
-    std::io::Error::from_raw_os_error(kernel_reason(error).map_or(libc::EIO, host::number_of))
 }
 
 fn not_opened(path: Option<&CStr>, reason: &std::io::Error) {

@@ -20,7 +20,8 @@ use super::types::Partition;
 use crate::broker::{Conf, Directory, Log, OpenMode};
 use crate::error::{Error, Result};
 use crate::storage::partition::Record;
-use crate::sys::{clock, fork, host};
+use crate::sys::fork::{self, GENERATIONS, PerGeneration};
+use crate::sys::{clock, host};
 
 const VARIABLE: &str = "CKAFKA_COMPAT_DIR";
 /// Where messages go whose partition nobody knows.
@@ -28,14 +29,12 @@ const TOPIC: &str = "order1";
 /// What is not Kafka's default in topics that are made for an old program: they take every message that the old log takes (with room for a batch around it), and
 /// keep it as long.
 const TOPIC_SETTINGS: [(&str, &str); 2] = [("max.message.bytes", "268500992"), ("retention.ms", "-1")];
-/// How deep forks may be nested before two generations share a place.
-const GENERATIONS: usize = 16;
 
 /// What an append gives: the offset of its record, or why there is none.
 type Outcome = std::result::Result<u64, String>;
 
 /// The directory of each generation of forked processes.
-static TARGETS: [Mutex<State>; GENERATIONS] = [const { Mutex::new(State::Unasked) }; GENERATIONS];
+static TARGETS: PerGeneration<Mutex<State>> = PerGeneration::new([const { Mutex::new(State::Unasked) }; GENERATIONS]);
 
 #[derive(Debug)]
 enum State {
@@ -63,7 +62,7 @@ pub(super) enum Redirected {
 }
 
 fn place() -> MutexGuard<'static, State> {
-    TARGETS[fork::generation() as usize % GENERATIONS].lock().unwrap_or_else(PoisonError::into_inner)
+    TARGETS.get().lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// Where appends go instead; `None` where they go to the log under the working directory. The environment is asked once.

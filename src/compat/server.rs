@@ -5,18 +5,16 @@
 //! error. The thread may be cancelled while it waits.
 
 use std::collections::{HashMap, HashSet};
-use std::ffi::{CStr, CString, OsStr, c_char, c_int, c_void};
+use std::ffi::{CStr, CString, c_char, c_int, c_void};
 use std::io::Error as IoError;
 use std::os::fd::{AsRawFd, OwnedFd};
-use std::os::unix::ffi::OsStrExt;
-use std::path::Path;
 
-use super::guard::{entry, kernel_reason, shown, text};
+use super::guard::{self, entry, reason_of, shown, text};
 use super::shim::{self, Flush};
 use crate::error::Error;
 use crate::sys::socket::{self, Discarded, Interest, Poller};
 use crate::sys::transfer::{self, Stop};
-use crate::sys::{File, by_path, host};
+use crate::sys::{File, by_path};
 
 /// What a client gets in one turn while others wait.
 const TURN_BYTES: u64 = 1 << 20;
@@ -216,7 +214,7 @@ impl Server {
     /// Opens the file for a client, which waits where other clients have all descriptors.
     fn open_for(&mut self, socket: OwnedFd) {
         let opened = match self.path.as_deref() {
-            Some(path) => by_path::open_to_read(Path::new(OsStr::from_bytes(path.to_bytes()))),
+            Some(path) => by_path::open_to_read(guard::path(path)),
             None => return shim::perror(c"open", &IoError::from_raw_os_error(libc::EFAULT)),
         };
         let measured = opened.and_then(|file| file.len().map(|size| (file, size)));
@@ -293,10 +291,6 @@ fn print(parts: &[&[u8]]) {
 
 fn shown_bytes(path: Option<&CStr>) -> &[u8] {
     path.map_or(b"(null)", CStr::to_bytes)
-}
-
-fn reason_of(error: &Error) -> IoError {
-    IoError::from_raw_os_error(kernel_reason(error).map_or(libc::EIO, host::number_of))
 }
 
 fn call_of(error: &Error) -> &'static CStr {

@@ -62,6 +62,27 @@ fn start_counting() -> u32 {
     GENERATION.load(Relaxed)
 }
 
+/// How deep forks may be nested before two generations share a place.
+pub const GENERATIONS: usize = 64;
+
+/// A value for each generation of forked processes: a child must not touch a lock that another thread of its parent held.
+#[derive(Debug)]
+pub struct PerGeneration<T>([T; GENERATIONS]);
+
+impl<T> PerGeneration<T> {
+    /// With a value for each, all alike.
+    #[must_use]
+    pub const fn new(values: [T; GENERATIONS]) -> Self {
+        Self(values)
+    }
+
+    /// The one of this process.
+    #[must_use]
+    pub fn get(&self) -> &T {
+        &self.0[generation() as usize % GENERATIONS]
+    }
+}
+
 /// Keeps `file`'s descriptor from living on in a forked child, as long as the value lives.
 ///
 /// Register before taking a lock through the file, and drop this before the file (fields of a struct drop in the order

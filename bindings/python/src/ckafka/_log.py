@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from ctypes import byref, c_int, c_int32, c_int64, c_size_t, c_void_p
+from ctypes import byref, c_int, c_int32, c_int64, c_size_t
 
 from . import _arguments
 from ._api import CONSTANTS
 from ._handle import FORKED, Child
-from ._interrupt import Deadline, check_signals
+from ._interrupt import INTERRUPTED, TIMED_OUT, Deadline, check_signals
 from ._lib import lib
 from ._records import Column, Rows, row, row_of
 from .errors import Error, error_of
@@ -29,8 +29,6 @@ if TYPE_CHECKING:
     Pair = Tuple[Part, Part]
     Full = Union[Pair, Tuple[Part, Part, Optional[Headers]], Tuple[Part, Part, Optional[Headers], Any]]
 
-TIMED_OUT = CONSTANTS["CKAFKA_ERR__TIMED_OUT"]
-INTERRUPTED = CONSTANTS["CKAFKA_ERR__INTERRUPTED"]
 LENGTHS_KEPT = 4096
 
 # The call that is made for every single record. Its arguments are C's already, so that nothing is converted: lengths are
@@ -87,9 +85,7 @@ class Log(Child):
     # Opening and closing
 
     def _open(self) -> None:
-        pointer = c_void_p()
-        self._env._call(lib.ckafka_log_open, self._topic, self._partition, byref(pointer))
-        self._adopted(pointer, lib.ckafka_log_close)
+        self._have_opened(self._env, lib.ckafka_log_close, lib.ckafka_log_open, self._topic, self._partition)
 
     def _revive(self, code: int) -> bool:
         with self._env._lock:
@@ -143,7 +139,7 @@ class Log(Child):
                 offset = result[0].value
                 _results.append(result)
                 return offset
-            if not self._revive_after(code):
+            if code != INTERRUPTED and not self._revive_after(code):
                 self._raise(code)
         return self._append_rows([row(value, key, headers, timestamp)])
 
@@ -219,8 +215,9 @@ class Log(Child):
     ) -> int:
         """Appends one record and returns its offset once it is on disk. Threads that wait at the same time share one sync.
 
-        `Timeout` with `offset` set: the record IS appended there; go on with `wait_durable(offset)`. `IoError`: it may or may
-        not be on disk, and the log takes no more.
+        `Timeout` with `offset` set: the record IS appended there; go on with `wait_durable(offset)`. Without: another process
+        holds the log (`lock_timeout_ms`), nothing was appended. `IoError`: it may or may not be on disk, and the log takes no
+        more.
 
         >>> log.append_durable(b"paid", timeout=10)
         0
@@ -239,18 +236,11 @@ class Log(Child):
         return self._append_durable([row_of(item, number, timestamp) for number, item in enumerate(items)], timeout)
 
     def _append_durable(self, rows: Sequence[Row], timeout: Optional[float]) -> int:
+        # In two calls: the first may be repeated as long as it has appended nothing, the second as long as one likes.
         deadline = Deadline(timeout)
-        packed, base = Rows(rows), c_int64(-1)
-        arguments = (packed.address, packed.count, deadline.piece_ms(), byref(base))
-        code = lib.ckafka_append_durable(self._pointer, *arguments)
-        if code and self._revive_after(code):
-            code = lib.ckafka_append_durable(self._pointer, *arguments)
-        if code in (INTERRUPTED, TIMED_OUT) and base.value >= 0:
-            check_signals()
-            self._wait_durable(base.value, deadline)
-        elif code:
-            self._raise(code)
-        return base.value
+        base = self._append_rows(rows)
+        self._wait_durable(base, deadline)
+        return base
 
     def wait_durable(self, offset: int, timeout: Optional[float] = None) -> None:
         """Waits until the record at `offset` is on disk; with what an append returned, its whole batch.

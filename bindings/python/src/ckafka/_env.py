@@ -191,7 +191,8 @@ class Env(Handle):
         exist_ok: bool = False,
         **options: _arguments.Setting,
     ) -> None:
-        """Creates a topic. Settings go by Kafka's names in `config`, or with underscores as arguments.
+        """Creates a topic. Settings go by Kafka's names in `config`, or with underscores as arguments. What is not among them
+        has its default; `flush_messages`, `flush_ms` and `compression_type` those with which the directory is opened.
 
         `TopicAlreadyExists` unless `exist_ok`; `InvalidTopic`, `InvalidPartitions`, `InvalidConfig`, `ReadOnly`.
 
@@ -313,13 +314,14 @@ def open(
     """Opens a data directory: one of ours, or one that a stopped Kafka broker wrote.
 
     `create` makes an empty or missing directory one; `readonly` changes nothing in it. Settings go by their names in
-    `config` ("segment.bytes", "ckafka.lock.timeout.ms"), or as arguments with underscores and without the prefix.
+    `config` ("flush.messages", "ckafka.lock.timeout.ms"), or as arguments with underscores and without the prefix. Those of
+    a topic count for the topics of a broker's directory; `create_topic` gives ours theirs.
 
     `IoError` (missing, not a directory), `Locked` (a running broker), `ReadOnly`, `DiskFull`, `VersionConflict`, `Corrupt`,
     `UnsupportedFilesystem`, `InvalidConfig`.
 
     >>> import ckafka
-    >>> with ckafka.open(path, create=True, segment_bytes=1 << 20, lock_timeout_ms=1000) as env:
+    >>> with ckafka.open(path, create=True, flush_messages=1000, lock_timeout_ms=1000) as env:
     ...     env.topics()
     []
     """

@@ -169,7 +169,7 @@ def test_a_signal_that_nobody_minds_leaves_one_append(place, holder):
     finally:
         signal.setitimer(signal.ITIMER_REAL, 0)
         signal.signal(signal.SIGALRM, before)
-    assert len(seen) > 10
+    assert len(seen) > 2
 
 
 STORM = """

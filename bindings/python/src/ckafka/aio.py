@@ -246,6 +246,8 @@ class AsyncEnv:
         return found
 
     def __getattr__(self, name: str) -> Any:
+        if name == "env":
+            raise AttributeError(name)  # not there yet: while it is copied
         return getattr(self.env, name)
 
     async def __aenter__(self) -> "AsyncEnv":

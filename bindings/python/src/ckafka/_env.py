@@ -116,7 +116,7 @@ class Env(Handle):
         probe = c_uint64()
         if lib.ckafka_caps(self._pointer, byref(probe)) != FORKED:
             return  # another thread was here first
-        for pointer, close in list(self._children.items()):
+        for pointer, close in self._children.copy().items():
             close(pointer)
         self._children.clear()
         lib.ckafka_close(self._pointer)
@@ -137,7 +137,7 @@ class Env(Handle):
         with self._lock:
             if self._closed:
                 return
-            for pointer, close in list(self._children.items()):
+            for pointer, close in self._children.copy().items():
                 if close_patiently(close, pointer) in (0, BAD_HANDLE, FORKED):
                     self._children.pop(pointer, None)
             code = close_patiently(lib.ckafka_close, self._pointer) if self._pointer else 0
@@ -157,7 +157,7 @@ class Env(Handle):
 
     def __del__(self, _close: Any = lib.ckafka_close) -> None:
         if getattr(self, "_pointer", None) and not self._closed:
-            for pointer, close in list(self._children.items()):
+            for pointer, close in self._children.copy().items():
                 close(pointer)
             _close(self._pointer)
 

@@ -70,6 +70,11 @@ class Child(Handle):
         super().__init__()
         self._env = env
 
+    @property
+    def closed(self) -> bool:
+        """Whether it was closed, by itself or with its directory."""
+        return self._closed or self._env.closed
+
     def _lock_timeout(self) -> float:
         return self._env._lock_timeout()
 

@@ -244,3 +244,48 @@ def test_many_signals_double_and_tear_nothing(place):
         end(process)
     with ckafka.open(place) as env:
         assert env.recovery_report["findings"] == [], "it was closed in order"
+
+
+def test_a_handler_that_raises_as_records_are_in_the_log_has_them_there_once(log, monkeypatch):
+    """Also an error of a kind that a list of records that cannot be packed has."""
+    from ckafka._lib import lib
+
+    append_packed = lib.ckafka_append_packed
+
+    def append_and_raise(*arguments):
+        append_packed(*arguments)
+        raise ValueError("a handler's own")
+
+    monkeypatch.setattr(lib, "ckafka_append_packed", append_and_raise)
+    for append in (lambda: log.append_many([(b"k", b"many")] * 2), lambda: log.append_values([b"value"])):
+        with pytest.raises(ValueError, match="a handler's own"):
+            append()
+    assert [record.value for record in log.read()] == [b"many", b"many", b"value"]
+
+
+@pytest.mark.parametrize("opening", ["ckafka.open(path)", "log.reader()", "log.sender()", "env.log('t')"])
+def test_an_opening_that_is_interrupted_at_its_end_leaves_nothing_open(path, run, opening):
+    """A handler that raises as C returns: the directory is closed in order all the same, without another handle in it."""
+    run(f"""
+import ckafka, gc, sys
+from ckafka._lib import lib
+path = {path!r}
+with ckafka.open(path, create=True) as env:
+    env.create_topic("t")
+    log = env.log("t")
+    for name in ("ckafka_open", "ckafka_reader_open", "ckafka_sender_open", "ckafka_log_open"):
+        def open_and_raise(*arguments, function=getattr(lib, name)):
+            assert function(*arguments) == 0
+            raise KeyboardInterrupt
+        setattr(lib, name, open_and_raise)
+    try:
+        {opening}
+    except KeyboardInterrupt:
+        log.append(b"v")
+    else:
+        raise AssertionError("not interrupted")
+    known = len(env._children)
+    assert known == 1, env._children
+import os
+assert os.path.exists(os.path.join(path, ".kafka_cleanshutdown")), os.listdir(path)
+""")

@@ -228,3 +228,12 @@ def test_what_a_topic_does_not_set_is_at_its_default_but_for_flushing_and_compre
             log = env.log(name)
             log.append(bytes(4900))
             assert len(log.reader().fetch().raw) < 500 and log.watermarks().durable == 1
+
+
+def test_read_ends_where_the_log_ends_when_it_is_called(log):
+    log.append(b"before")
+    records = log.read()
+    log.append(b"after")
+    assert [record.value for record in records] == [b"before"]
+    with pytest.raises(ckafka.OffsetOutOfRange):
+        log.read(start=3)

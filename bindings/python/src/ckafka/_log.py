@@ -10,7 +10,7 @@ from ._handle import FORKED, Child
 from ._interrupt import INTERRUPTED, TIMED_OUT, Deadline, check_signals
 from ._lib import lib
 from ._records import Column, Rows, row, row_of
-from .errors import Error, error_of
+from .errors import error_of
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -94,7 +94,7 @@ class Log(Child):
                 return False
             if code == FORKED and self._env._pointer:
                 self._env._revive(code)
-            elif self._pointer and self._pointer.value in self._env._children:
+            if self._pointer and self._pointer.value in self._env._children:
                 return True  # another thread was here first
             self._open()
             return True
@@ -103,7 +103,7 @@ class Log(Child):
         return Log, (self._env, self._topic, self._partition, True)
 
     def __repr__(self) -> str:
-        return f"<ckafka.Log {self.topic}-{self._partition}{' closed' if self._closed else ''}>"
+        return f"<ckafka.Log {self.topic}-{self._partition}{' closed' if self.closed else ''}>"
 
     # Appending
 
@@ -163,11 +163,12 @@ class Log(Child):
         items = _listed(records, "records")
         try:
             keys = [key for key, _ in items]
-            values = Column([value for _, value in items])
-            return self._append_columns(values, Column(keys), len(items), timestamp)
-        except (TypeError, ValueError, OverflowError) as error:
-            if isinstance(error, Error) or not items:
-                raise
+            columns = Column([value for _, value in items]), Column(keys)
+        except (TypeError, ValueError, OverflowError):
+            pass
+        else:
+            # Not among what is tried: a signal's handler may raise such an error when the records are in the log.
+            return self._append_columns(*columns, len(items), timestamp)
         if all(type(item) is bytes for item in items):
             return self.append_values(items, timestamp)
         return self._append_rows([row_of(item, number, timestamp) for number, item in enumerate(items)])
@@ -333,7 +334,9 @@ class Log(Child):
         return Reader(self, _arguments.start(start), follow, _arguments.settings(config, options))
 
     def read(self, start: Union[int, str] = "earliest", stop: Optional[int] = None) -> Iterator["Record"]:
-        """Records from `start` to where the log ends now, or to `stop` without it.
+        """Records from `start` to where the log ends now, at the time of the call, or to `stop` without it.
+
+        `OffsetOutOfRange`, `UnknownTopicOrPartition` (deleted).
 
         >>> log.append_values([b"a", b"b", b"c"])
         0

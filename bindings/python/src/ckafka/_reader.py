@@ -38,7 +38,7 @@ class Reader(Child):
         raise TypeError("a Reader cannot be pickled: pickle its Log, and open one there")
 
     def __repr__(self) -> str:
-        return f"<ckafka.Reader of {self._log.topic}-{self._log.partition}{' closed' if self._closed else ''}>"
+        return f"<ckafka.Reader of {self._log.topic}-{self._log.partition}{' closed' if self.closed else ''}>"
 
     def fetch(self, max_bytes: int = FETCH_BYTES, timeout: Optional[float] = 0.0) -> Batch:
         """The next records: whole record batches of at most `max_bytes`, but one at least; the reader moves behind them.
@@ -64,6 +64,7 @@ class Reader(Child):
             if self._turn is None:
                 self._turn = me
             if self._turn is not me:
+                self.position  # raises where the reader is closed, or a forked child's: then that is the reason
                 raise error_of(BUSY, "another thread is in a fetch of this Reader")
             return self._fetch(limit, deadline)
         finally:
@@ -174,7 +175,11 @@ def read_until(log: "Log", start: int, stop: Optional[int]) -> Iterator[Record]:
     """Records below `stop`, or below the end as it is now."""
     marks = log.watermarks()
     end = marks.end if stop is None else min(stop, marks.end)
-    with Reader(log, start, False, {}) as reader:
+    return _records_below(end, Reader(log, start, False, {}))
+
+
+def _records_below(end: int, reader: Reader) -> Iterator[Record]:
+    with reader:
         while reader.position < end:
             batch = reader.fetch()
             if not batch:

@@ -186,8 +186,11 @@ class Log(Child):
             return self._append_rows([row(item, None, None, timestamp, f"values[{n}]: ") for n, item in enumerate(items)])
         return self._append_columns(column, None, len(items), timestamp)
 
-    def _append_columns(self, values: Column, keys: Optional[Column], count: int, timestamp: Any) -> int:
-        base = c_int64()
+    def _append_columns(
+        self, values: Column, keys: Optional[Column], count: int, timestamp: Any, base: Optional[c_int64] = None
+    ) -> int:
+        """`base` is for who has to know, whatever is raised, whether the records are in the log."""
+        base = c_int64() if base is None else base
         arguments = (values.joined, values.address, keys and keys.joined, keys and keys.address)
         self._call(lib.ckafka_append_packed, *arguments, count, _arguments.timestamp(timestamp), byref(base))
         return base.value

@@ -46,12 +46,13 @@ class Handle:
         """Calls a function with this handle as its first argument, once more if the handle could be revived, and as often
         as it answers that it was interrupted before it did anything."""
         code = function(self._pointer, *arguments)
-        if code and (code == FORKED or code == BAD_HANDLE) and self._revive(code):
-            code = function(self._pointer, *arguments)
-        if code == INTERRUPTED:
-            code = go_on(self._lock_timeout, function, self._pointer, *arguments)
         if code:
-            self._raise(code)
+            if (code == FORKED or code == BAD_HANDLE) and self._revive(code):
+                code = function(self._pointer, *arguments)
+            if code == INTERRUPTED:
+                code = go_on(self._lock_timeout, function, self._pointer, *arguments)
+            if code:
+                self._raise(code)
 
     def _lock_timeout(self) -> float:
         """How long others are waited for, in seconds."""

@@ -120,8 +120,7 @@ impl Directory {
         };
         let access = if mode == OpenMode::ReadOnly { DirectoryAccess::Read } else { DirectoryAccess::Write };
         check_directory(&root, &config, mode)?;
-        let lock_timeout = std::time::Duration::from_millis(config.lock_timeout_ms);
-        let shared = Shared::join(root, access, conf, lock_timeout)?;
+        let shared = Shared::join(root, access, conf, config.lock_waits)?;
         Ok(Arc::new(Self {
             shared,
             conf: conf.clone(),

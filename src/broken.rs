@@ -187,7 +187,7 @@ pub enum Action {
     Stop,
     /// The thread panics.
     Panic,
-    /// The thread sleeps for ever: what a longjmp out of the section leaves behind.
+    /// The thread sleeps for ever, with what it holds.
     Abandon,
     /// Only [`struck`] tells.
     Strike,

@@ -392,7 +392,7 @@ fn death_is_asked_of_the_kernel() {
     });
 }
 
-/// A longjmp out of the locked section leaves the word with a process that lives: it blocks like one that is stopped.
+/// Also one of a process that runs, by a thread that never comes back to it. `protocol_jump` has threads that left it by a jump.
 #[test]
 fn owner_that_lives_is_waited_for_and_named() {
     for action in [Action::Abandon, Action::Stop] {

@@ -41,8 +41,6 @@ pub enum Rule {
     TakerZeroes,
     /// A taker wakes everybody.
     TakerWakes,
-    /// Who takes grow from the dead lists the folder again and sets prepared base and end.
-    GrowTakerRefreshes,
     /// A waiter sleeps in slices.
     SlicedWaits,
     /// An index is never zeroed where its file already has entries of another process.
@@ -131,6 +129,8 @@ pub enum Point {
     GrowZeroed,
     /// The prepared end moved.
     GrowMoved,
+    /// A growth failed, the file is not yet cut back.
+    GrowFailed,
     /// The files of the next segment are made, not flagged.
     NextMade,
     /// A taker holds append and grow.

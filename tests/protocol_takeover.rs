@@ -15,7 +15,7 @@ use common::logs::{self, Owned, PARTITION, TOPIC};
 use common::scratch::Scratch;
 use protocol::batches::{batch_in_a_batch, hex, value_for_batch_of};
 use protocol::puppet::Puppet;
-use protocol::{ensure, made, needs, needs_one_of, play, truth};
+use protocol::{ensure, made, needs, play, truth};
 
 #[test]
 #[ignore = "a process of the tests below"]
@@ -248,10 +248,7 @@ fn roll_cut_off_behind_the_names(rules: &[Rule], point: Point, segment_bytes: &s
 
 #[test]
 fn everybody_leaves_the_old_segment_after_a_roll_of_the_dead() {
-    // Who mends takes both words, and bumps the generation with each.
-    needs_one_of(&[Rule::TakerBumpsGeneration, Rule::GrowTakerRefreshes], |rules| {
-        roll_cut_off_behind_the_names(rules, Point::RollNamed, "20000", 3)
-    });
+    needs(&[Rule::TakerBumpsGeneration], |rules| roll_cut_off_behind_the_names(rules, Point::RollNamed, "20000", 3));
 }
 
 #[test]
@@ -267,10 +264,8 @@ fn prepared_end_belongs_to_the_segment_that_is_there() {
         clumsy.must("close");
         truth::check(place.path(), &[(other.id(), 2001)])
     });
-    // Behind a dead owner either word's taker does it.
-    needs_one_of(&[Rule::TakerSetsPrepared, Rule::GrowTakerRefreshes], |rules| {
-        roll_cut_off_behind_the_names(rules, Point::RollNamed, "4000000", 2000)
-    });
+    // Behind a dead owner, which had the grow word too.
+    needs(&[Rule::TakerSetsPrepared], |rules| roll_cut_off_behind_the_names(rules, Point::RollNamed, "4000000", 2000));
 }
 
 #[test]
@@ -304,47 +299,6 @@ fn old_segment_is_trimmed_before_the_new_one_has_its_name() {
         }
         Ok(())
     });
-}
-
-#[test]
-fn taker_waits_for_a_living_grower() {
-    needs(&[Rule::TakerTakesGrow], |rules| {
-        let place = made("takeover-grower", &[]);
-        let (mut victim, mut taker, mut grower) = (writer(&place, rules), writer(&place, rules), writer(&place, rules));
-        // Behind an append, with the append word free.
-        grower.arm(Point::GrowBegun, Action::Stop);
-        grower.stops_at("append 100 1000");
-        victim.arm(Point::AppendCopied, Action::Kill);
-        victim.dies_at("append 1 300");
-        taker.tell("append 1 300");
-        let early = taker.reply_within(Duration::from_millis(300));
-        ensure(early.is_err(), format!("it mended beside a grower that was at work: {early:?}"))?;
-        grower.go_on();
-        taker.reply().unwrap_or(Err("it died".to_owned()))?;
-        grower.reply().unwrap_or(Err("it died".to_owned()))?;
-        taker.must("close");
-        grower.must("close");
-        truth::check(place.path(), &[(taker.id(), 2), (grower.id(), 101)])
-    });
-}
-
-#[test]
-fn two_growers_never_zero_what_one_has_published() {
-    let place = made("takeover-growers", &[("segment.bytes", "4000000")]);
-    let (mut one, mut other) = (writer(&place, &[]), writer(&place, &[]));
-    for _ in 0..20 {
-        one.tell("append 100 1000");
-        other.tell("pretouch");
-        one.reply().expect("alive").expect("append");
-        other.reply().expect("alive").expect("pretouch");
-        one.tell("pretouch");
-        other.tell("append 100 1000");
-        one.reply().expect("alive").expect("pretouch");
-        other.reply().expect("alive").expect("append");
-    }
-    one.must("close");
-    other.must("close");
-    truth::check(place.path(), &[(one.id(), 2001), (other.id(), 2001)]).unwrap_or_else(|what| panic!("{what}"));
 }
 
 #[test]

@@ -134,7 +134,7 @@ impl PartitionLog {
             base if base == end => TailState::empty(end, clock::now_ms(), state.leader_epoch),
             _ => return Err(no_state(side, end)),
         };
-        let grow = writer.take_grow(control, self.folder(), self.config())?;
+        let grow = writer.take_grow(control, self.folder())?;
         control.set_next_ready(0);
         let mut last = tail;
         let entries = NewEntries { offset: None, time: last.take_time_entry() };
@@ -143,9 +143,7 @@ impl PartitionLog {
         segment.put_entries(tail.offset_entries, tail.time_entries, &entries)?;
         segment.trim(last.position, last.offset_entries, last.time_entries)?;
         if let Err(error) = segment.sync_log().and_then(|()| segment.sync_indexes()) {
-            let _ = writer.failure.set(error.to_string());
-            control.fail(libc::EIO);
-            return Err(error);
+            return Err(writer.fail(control, error));
         }
         drop(grow);
         Ok(end)

@@ -37,7 +37,7 @@ pub fn is_due(position: u64, prepared_end: u64) -> bool {
 
 /// Grows until `needed` bytes are prepared: an append that found no room, inside the append word.
 pub fn grow_to(writer: &Writer, control: &ControlPage, folder: &Dir, config: &LogConfig, needed: u64) -> Result<()> {
-    let mut guard = writer.take_grow(control, folder, config)?;
+    let mut guard = writer.take_grow(control, folder)?;
     let grower = writer.grower_of(&mut guard);
     writer.refresh_grower(grower, control, folder, config)?;
     while control.prepared_end() < needed {
@@ -105,6 +105,7 @@ fn grow_by(grower: &mut Grower, control: &ControlPage, config: &LogConfig, to: u
     let grown =
         reserve(&mut grower.reserved_end, file, from, to, config.segment_bytes).and_then(|()| file.zero(from..to));
     if let Err(error) = grown {
+        broken::pass(Point::GrowFailed);
         // ext4 leaves a part-grown file behind a failed fallocate: give the blocks back.
         file.set_len(from)?;
         grower.reserved_end = 0;

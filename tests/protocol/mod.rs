@@ -57,17 +57,6 @@ pub fn needs(rules: &[Rule], scene: impl Fn(&[Rule]) -> Result<(), String>) {
     }
 }
 
-/// Plays a scene with all rules and without each of these, which must come out well, and without all of them, which must not: each stands in for the others.
-#[track_caller]
-pub fn needs_one_of(rules: &[Rule], scene: impl Fn(&[Rule]) -> Result<(), String>) {
-    for rule in rules {
-        if let Err(what) = scene(&[*rule]) {
-            panic!("without {rule:?} alone: {what}");
-        }
-    }
-    needs(rules, scene);
-}
-
 /// An error with its place in the scene, unless it holds.
 pub fn ensure(holds: bool, what: impl Into<String>) -> Result<(), String> {
     if holds { Ok(()) } else { Err(what.into()) }

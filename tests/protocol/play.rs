@@ -18,6 +18,7 @@
 //! | `pretouch`                        | prepares pages until there is nothing to prepare                                         |                 |
 //! | `touch FILE`                      | opens and closes a file, as host code may                                                |                 |
 //! | `descriptors COUNT`               | lowers or raises the limit of open descriptors                                           |                 |
+//! | `file_size BYTES`                 | limits how long a file it may write                                                      |                 |
 //! | `poll_fd`                         | asks the reader for its pollable descriptor                                              |                 |
 //! | `fork`                            | leaves a child behind that does nothing                                                  | its process id  |
 //! | `cancelled_append SIZE`           | an append by a thread that is cancelled meanwhile                                        |                 |
@@ -131,7 +132,7 @@ impl Hands {
                 (self.reader, self.log) = (None, None);
                 self.directory.take().expect("open").close().map(nothing).map_err(text)
             }
-            ["touch" | "descriptors" | "poll_fd" | "fork" | "cancelled_append" | "second_copy", ..] => {
+            ["touch" | "descriptors" | "file_size" | "poll_fd" | "fork" | "cancelled_append" | "second_copy", ..] => {
                 self.act_as_host(folder, words)
             }
             [question] => Ok(self.answer(question).to_string()),
@@ -147,6 +148,7 @@ impl Hands {
                 opened.map(|_| String::new()).map_err(|error| format!("{file}: {error}"))
             }
             ["descriptors", count] => host::limit_descriptors(number(count)),
+            ["file_size", bytes] => host::limit_files(number(bytes)),
             ["poll_fd"] => self.reader().poll_fd().map(|_| String::new()).map_err(text),
             ["fork"] => host::fork().map(|child| child.to_string()),
             ["cancelled_append", size] => {

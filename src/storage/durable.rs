@@ -146,10 +146,10 @@ pub(super) fn sync(log: &PartitionLog, writer: &Writer, control: &ControlPage) -
         return Ok(());
     }
     let steps = plan(log, writer, control, &mut state)?;
-    // Who had this slot before may have died with an announcement.
+    // Who had this slot before may have died with an announcement; one of this process is of a sync that panicked.
     let mut dead = Vec::new();
     if !broken::is(Rule::Announcement) {
-        dead.extend(control.announce(writer.me).filter(|before| *before != writer.me));
+        dead.extend(control.announce(writer.me));
     }
     broken::pass(Point::SyncAnnounced);
     dead.extend(standing(control, writer.me).into_iter().filter(|owner| writer.member.is_dead(*owner)));
@@ -235,7 +235,8 @@ fn name_durably(log: &PartitionLog, state: &mut SyncState) -> Result<()> {
 fn carry_out(log: &PartitionLog, control: &ControlPage, steps: &[Step], dead: &[Owner]) -> Result<()> {
     let doubtful = control.first_sync() == FirstSync::Rewrite || !dead.is_empty();
     for step in steps {
-        let still = |owner: &Owner| control.announcement(owner.slot()).load(SeqCst) == owner.bits();
+        // Also where the slot has an heir by now, which took the announcement over and has not withdrawn it: it may still be about to write again.
+        let still = |owner: &Owner| control.announcement(owner.slot()).load(SeqCst) != 0;
         let beside = step.beside.iter().any(still);
         let pages = if doubtful || beside { Pages::Doubtful } else { Pages::Known };
         sync_segment(control, step, pages)?;

@@ -36,18 +36,17 @@ pub fn take_over(
     config: &LogConfig,
 ) -> Takeover {
     control.count(Counter::Takeovers);
-    let begun = match begin(writer, control, folder, config) {
-        Ok(begun) => begun,
-        Err(error) => return Takeover::Untouched(error),
+    let taken_over = match begin(writer, control, folder, config) {
+        Err(error) => Takeover::Untouched(error),
+        Ok(begun) => match mend(appender, control, config, begun) {
+            Ok(()) => Takeover::Mended,
+            Err(error) => Takeover::Broken(writer.fail(control, error)),
+        },
     };
-    let result = mend(appender, control, config, begun).map_err(|error| writer.fail(control, error));
     if !broken::is(Rule::TakerWakes) {
         control.wake_everybody();
     }
-    match result {
-        Ok(()) => Takeover::Mended,
-        Err(error) => Takeover::Broken(error),
-    }
+    taken_over
 }
 
 /// What a taker has before it touches anything.

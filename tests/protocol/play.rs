@@ -9,7 +9,9 @@
 //! | `append COUNT SIZE`               | that many batches of one record, numbered on                                             | last offset     |
 //! | `raw HEX`                         | appends a record with these bytes as value                                               | its offset      |
 //! | `panic_append SIZE`, `panic_appends COUNT SIZE` | an append that is to panic; appends until one does                         |                 |
+//! | `panic_sync`                      | a sync that is to panic                                                                  |                 |
 //! | `durable OFFSET MS`, `sync`, `two_durable OFFSET` | waits; syncs; waits by two threads at once                               |                 |
+//! | `checkpoint`                      | syncs, and moves the recovery points                                                     |                 |
 //! | `end`, `durable_end`, `rewrites`, `takeovers` |                                                                              | number          |
 //! | `seek OFFSET`, `fetch MS`         | moves the reader; waits for records                                                      | next offset     |
 //! | `fetch_first MS`                  | as `fetch`                                                                               | its first offset |
@@ -105,7 +107,9 @@ impl Hands {
             }
             ["panic_append", size] => self.panic_appends(1, number(size)),
             ["panic_appends", count, size] => self.panic_appends(number(count), number(size)),
+            ["panic_sync"] => panics(|| self.log().sync()),
             ["durable", offset, ms] => self.log().wait_durable(number(offset), wait(ms)).map(nothing).map_err(text),
+            ["checkpoint"] => self.directory().sync().map(nothing).map_err(text),
             ["sync"] => self.log().sync().map(nothing).map_err(text),
             ["two_durable", offset] => self.two_durable(number(offset)),
             ["fetch", ms] => self.fetch(wait(ms)),
@@ -218,10 +222,7 @@ impl Hands {
     }
 
     fn panic_appends(&mut self, count: u64, size: usize) -> Result<String, String> {
-        match catch_unwind(AssertUnwindSafe(|| self.append(count, size))) {
-            Ok(done) => Err(format!("it did not panic: {done:?}")),
-            Err(_) => Ok(String::new()),
-        }
+        panics(|| self.append(count, size))
     }
 
     fn two_durable(&self, offset: i64) -> Result<String, String> {
@@ -241,6 +242,14 @@ impl Hands {
     fn fetch(&mut self, timeout: Option<Duration>) -> Result<String, String> {
         let view = self.reader().fetch(1 << 20, timeout).map_err(text)?;
         Ok(view.next_offset().to_string())
+    }
+}
+
+/// What is to panic.
+fn panics<T: std::fmt::Debug>(what: impl FnOnce() -> T) -> Result<String, String> {
+    match catch_unwind(AssertUnwindSafe(what)) {
+        Ok(done) => Err(format!("it did not panic: {done:?}")),
+        Err(_) => Ok(String::new()),
     }
 }
 

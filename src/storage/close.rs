@@ -9,6 +9,7 @@ use super::durable::bases;
 use super::names::{NEXT, SegmentFile};
 use super::partition::{PartitionLog, WriterSide};
 use super::slots::Beginning;
+use super::survey::segment_of;
 use super::tail::{NewEntries, TailState};
 use super::writer::Writer;
 use crate::error::{Error, Result};
@@ -61,10 +62,8 @@ pub(super) fn write_recovery_point(log: &PartitionLog, side: &WriterSide) -> Res
     if durable <= before || side.control.failed() != 0 {
         return Ok(());
     }
-    for base in bases(log.folder())?.into_iter().filter(|base| *base < durable) {
-        if base >= before || side.control.recovery_point() == 0 {
-            sync_indexes(log.folder(), base)?;
-        }
+    for base in bases_from(log.folder(), before)?.into_iter().filter(|base| *base < durable) {
+        sync_indexes(log.folder(), base)?;
     }
     // The names of what lies below, too.
     log.folder().sync()?;
@@ -81,6 +80,13 @@ pub(super) fn write_recovery_point(log: &PartitionLog, side: &WriterSide) -> Res
 fn no_state(side: &WriterSide, end: i64) -> Error {
     let reason = format!("the control page has no state for the published end {end} and the newest segment");
     Error::Corrupt { path: side.control.path().to_path_buf(), position: 0, reason }
+}
+
+/// The segments that have anything at or above an offset; the one that holds it has had entries since it was the recovery point.
+fn bases_from(folder: &Dir, offset: i64) -> Result<Vec<i64>> {
+    let mut bases = bases(folder)?;
+    bases.drain(..segment_of(&bases, offset));
+    Ok(bases)
 }
 
 fn sync_indexes(folder: &Dir, base: i64) -> Result<()> {
@@ -155,7 +161,10 @@ impl PartitionLog {
         }
         self.drop_stale_snapshots(end)?;
         put_snapshot(self.folder(), end, &side.snapshot)?;
-        for base in bases(self.folder())?.into_iter().filter(|base| *base >= side.control.recovery_point()) {
+        let mut closed = bases_from(self.folder(), side.control.recovery_point())?;
+        // The active one is synced.
+        closed.pop();
+        for base in closed {
             sync_indexes(self.folder(), base)?;
         }
         self.folder().sync()?;

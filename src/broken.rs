@@ -27,6 +27,8 @@ pub enum Rule {
     SlotGeneration,
     /// A byte of one's own process is alive without asking, another's only by the kernel's word.
     DeathIsAsked,
+    /// A grower looks at the prepared end once it has the grow word.
+    GrowerLooksUnderWord,
     /// A taker of append first takes grow.
     TakerTakesGrow,
     /// A taker bumps the roll generation before it lists the folder.
@@ -45,6 +47,8 @@ pub enum Rule {
     SlicedWaits,
     /// An index is never zeroed where its file already has entries of another process.
     IndexLengthIsAsked,
+    /// A partition is recovered under its append word.
+    RecoveryUnderWord,
     /// A control page is evidence only in its own session.
     SessionOfPage,
     /// A reader compares the session of its page before it believes an end.
@@ -55,6 +59,8 @@ pub enum Rule {
     Announcement,
     /// A failure is latched in the page before the mutex is released, and read again before durable moves.
     LatchIsReadAgain,
+    /// One thread of a process syncs a partition at a time.
+    OneSyncAtATime,
     /// A sync covers every segment from durable on, and moves durable after each.
     DurableMovesBySegment,
     /// The last writer leaves its byte while it still holds the gate.
@@ -149,7 +155,7 @@ pub enum Point {
     SyncReturned,
     /// Durable moved, the announcement stands.
     SyncMoved,
-    /// Instead of its result `fdatasync` gives EIO (action: any).
+    /// Instead of its result `fdatasync` gives EIO (actions: strike; linger before it is told).
     SyncFails,
     /// The session is begun, the gate held.
     SessionBegun,
@@ -169,6 +175,8 @@ pub enum Point {
     TopicHalfRemoved,
     /// The armed bit is cleared, nobody is woken yet.
     WakeCleared,
+    /// A growth ahead of need is due, the grow word not taken.
+    GrowDue,
     /// A growth is about to zero.
     GrowBegun,
     /// A fetch has found its log in order, and has loaded nothing yet.
@@ -267,7 +275,7 @@ mod armed {
     #[inline]
     #[must_use]
     pub fn struck(point: Point) -> bool {
-        reached(point).is_some()
+        reached(point).map(act).is_some()
     }
 
     fn reached(point: Point) -> Option<u32> {

@@ -12,7 +12,7 @@ use std::time::Duration;
 use ckafka::broken::{Action, Point, Rule};
 use common::scratch::Scratch;
 use protocol::puppet::Puppet;
-use protocol::{made, needs, play, truth};
+use protocol::{ensure, made, needs, play, truth};
 
 #[test]
 #[ignore = "a process of the tests below"]
@@ -98,6 +98,24 @@ fn taker_without_descriptors_leaves_the_dead_to_the_next() {
         truth::check(place.path(), &[(other.id(), 2), (poor.id(), 1)])
             .unwrap_or_else(|what| panic!("{died_at:?}: {what}"));
     }
+}
+
+/// One finds that room is due, and is slow to begin; meanwhile another has grown, and appended there.
+#[test]
+fn slow_grower_does_not_zero_what_was_published_meanwhile() {
+    needs(&[Rule::GrowerLooksUnderWord], |rules| {
+        let place = made("grow-slow", &[]);
+        let (mut slow, mut other) = (writer(&place, rules), writer(&place, rules));
+        slow.arm(Point::GrowDue, Action::Stop);
+        slow.stops_at("append 100 1000");
+        other.must("append 300 1000");
+        slow.go_on();
+        slow.reply().unwrap_or(Err("it died".to_owned()))?;
+        ensure(other.ask("fetch 0")? == "402", "all of it can be read")?;
+        slow.must("close");
+        other.must("close");
+        truth::check(place.path(), &[(slow.id(), 101), (other.id(), 301)])
+    });
 }
 
 #[test]

@@ -162,7 +162,7 @@ fn recover_partition(
     let short = bytes_to_scan(folder, shutdown)? <= SCAN_UNDER_GATE_MAX;
     let company = if short && gate.alone_in_directory()? { Company::Alone } else { Company::Readers };
     let gate = (company == Company::Alone).then_some(gate);
-    writer.in_append(control, folder, place.config, |_| {
+    let recover_once = || {
         // Who held the word until now may have recovered it.
         if control.is_recovered() {
             return Ok(None);
@@ -187,7 +187,11 @@ fn recover_partition(
             fill_page(control, &recovered, durable, place.checkpointed.recovery_point.min(durable), first_sync);
         }
         Ok(recovered.read_only)
-    })
+    };
+    if broken::is(Rule::RecoveryUnderWord) {
+        return recover_once();
+    }
+    writer.in_append(control, folder, place.config, |_| recover_once())
 }
 
 /// About how many bytes a recovery reads.

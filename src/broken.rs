@@ -77,6 +77,8 @@ pub enum Rule {
     Intent,
     /// The old segment is trimmed before the new one takes its name.
     RollTrims,
+    /// Who inspects files that nobody writes looks behind it whether somebody took them up.
+    InspectionLooksAgain,
     /// A lost segment of another session is refused (inode and session at time-outs).
     StaleIsNoticed,
     /// The directory is synced before the first durable acknowledgement in it.
@@ -179,6 +181,8 @@ pub enum Point {
     GrowDue,
     /// A growth is about to zero.
     GrowBegun,
+    /// A reader has found that nobody has a log open, and is about to inspect its files.
+    LogUnowned,
     /// A fetch has found its log in order, and has loaded nothing yet.
     FetchChecked,
     /// A waiter has armed and looked again, and is about to sleep.

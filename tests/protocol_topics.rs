@@ -90,6 +90,16 @@ fn deletion_waits_for_an_append_under_way() {
     remover.reply().expect("alive").expect("deleted");
 }
 
+/// Room is what the removal is to give.
+#[test]
+fn removal_goes_on_where_there_is_no_room_to_write_it_down() {
+    let place = made("topics-full", &[]);
+    let mut remover = opened(&place, &[]);
+    remover.must("file_size 0");
+    remover.must(&format!("delete {TOPIC}"));
+    assert!(folders_of(&place, TOPIC).is_empty(), "the topic goes");
+}
+
 /// The intent stays, and whoever finishes it tells those who have the topic open, as the deletion would have.
 #[test]
 fn deletion_that_waited_in_vain_is_finished_by_one_that_waits_too() {

@@ -15,8 +15,8 @@ use super::shim;
 use crate::error::Result;
 use crate::sys::File;
 
-/// Bytes of a record's length.
-pub(super) const LENGTH_SIZE: u64 = 4;
+/// Bytes of a record's length, in front of its stream.
+pub(in crate::compat) const LENGTH_SIZE: u64 = 4;
 /// The shortest stream of zlib's.
 const STREAM_SIZE_MIN: u64 = 8;
 /// How much of the log is looked at together.

@@ -6,13 +6,12 @@ use std::io::IsTerminal;
 
 use super::compression::{self, MESSAGE_SIZE_MAX};
 use super::guard::{self, entry, reason_of, shown, text};
+use super::log_tail::LENGTH_SIZE;
 use super::public;
 use super::shim::{self, Flush};
 use crate::error::Error;
 use crate::sys::{File, ScratchMemory, by_path, host};
 
-/// Bytes of a record's length.
-const LENGTH_SIZE: usize = 4;
 /// How much is read at once.
 const PIECE_SIZE: usize = 1 << 20;
 /// How much is printed at once.
@@ -127,7 +126,7 @@ impl Reader<'_> {
         let mut found = 0;
         loop {
             let number = found + 1;
-            let header = match self.bytes(LENGTH_SIZE) {
+            let header = match self.bytes(LENGTH_SIZE as usize) {
                 Ok(bytes) => bytes,
                 Err(error) => return self.failed(out, &error, found),
             };
@@ -142,7 +141,7 @@ impl Reader<'_> {
                     return found;
                 }
             };
-            self.position += LENGTH_SIZE as u64;
+            self.position += LENGTH_SIZE;
             if length > compression::bound(MESSAGE_SIZE_MAX) && self.has(length) {
                 let most = compression::bound(MESSAGE_SIZE_MAX);
                 out.complain(format_args!("Error: message {number} has {length} bytes; at most {most} are read."));

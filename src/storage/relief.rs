@@ -10,6 +10,7 @@ use std::sync::{Mutex, OnceLock, PoisonError, Weak};
 use super::durable;
 use super::partition::PartitionLog;
 use crate::sys;
+use crate::sys::fork::{GENERATIONS, PerGeneration};
 
 /// How many partitions are asked in one go, so that no append pays for many.
 const ASKED_AT_ONCE: usize = 4;
@@ -22,9 +23,11 @@ struct Open {
     queue: Mutex<VecDeque<Weak<PartitionLog>>>,
 }
 
+/// Of this process: a forked child begins with none.
 fn open() -> &'static Open {
-    static OPEN: OnceLock<Open> = OnceLock::new();
-    OPEN.get_or_init(|| Open { capacity: (sys::share_of_limit(4) / DESCRIPTORS_EACH).max(4), queue: Mutex::default() })
+    static OPEN: PerGeneration<OnceLock<Open>> = PerGeneration::new([const { OnceLock::new() }; GENERATIONS]);
+    OPEN.get()
+        .get_or_init(|| Open { capacity: (sys::share_of_limit(4) / DESCRIPTORS_EACH).max(4), queue: Mutex::default() })
 }
 
 /// A partition has opened a segment for writing: counts it in, and lets others go where there are too many. With no word held.
@@ -62,4 +65,18 @@ fn let_go(log: &PartitionLog) -> bool {
         }
     }
     side.writer.let_go(&side.control)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::open;
+    use crate::sys::testing::Child;
+
+    #[test]
+    fn a_forked_child_need_not_wait_for_threads_of_its_parent() {
+        let held = open().queue.lock().unwrap();
+        let child = Child::fork(|| i32::from(open().queue.try_lock().is_err()));
+        assert_eq!(child.wait(), 0);
+        drop(held);
+    }
 }

@@ -17,6 +17,7 @@ use nix::sys::stat::{Mode, fstat};
 use super::Identity;
 use super::cancel::NoCancellation;
 use super::errno::{retry, soft_limit};
+use super::fork::{GENERATIONS, PerGeneration};
 
 /// A descriptor and the right to use it.
 #[derive(Debug, Clone)]
@@ -138,7 +139,7 @@ impl Descriptor {
 
     /// Counts an open one in, and closes others where there are too many.
     fn admit(&self) {
-        let cache = CACHE.get_or_init(Cache::new);
+        let cache = CACHE.get().get_or_init(Cache::new);
         let mut closed = Vec::new();
         let mut queue = cache.queue.lock().unwrap_or_else(PoisonError::into_inner);
         queue.push_back(Arc::downgrade(&self.0));
@@ -191,7 +192,8 @@ struct Cache {
     queue: Mutex<VecDeque<Weak<Kind>>>,
 }
 
-static CACHE: OnceLock<Cache> = OnceLock::new();
+/// Of this process. A forked child counts what it opens itself; what it inherited belongs to handles that it cannot use.
+static CACHE: PerGeneration<OnceLock<Cache>> = PerGeneration::new([const { OnceLock::new() }; GENERATIONS]);
 
 impl Cache {
     fn new() -> Self {
@@ -207,8 +209,9 @@ pub fn share_of_limit(part: u64) -> usize {
 
 #[cfg(test)]
 mod tests {
+    use super::{CACHE, Cache};
     use crate::sys::Access;
-    use crate::sys::testing::{Scratch, in_own_process};
+    use crate::sys::testing::{Child, Scratch, in_own_process};
 
     fn limit_descriptors(count: u64) {
         let mut limit = libc::rlimit { rlim_cur: 0, rlim_max: 0 };
@@ -266,5 +269,19 @@ mod tests {
             Err(crate::Error::Io { source, .. }) => assert_eq!(source.raw_os_error(), Some(libc::ESTALE)),
             other => panic!("{other:?}"),
         }
+    }
+
+    #[test]
+    fn a_forked_child_opens_files_whatever_its_parent_was_doing() {
+        let scratch = Scratch::new();
+        scratch.dir().create_file("a").unwrap();
+        let held = CACHE.get().get_or_init(Cache::new).queue.lock().unwrap();
+        let child = Child::fork(|| {
+            // SAFETY: asks the kernel to end this process; nothing else.
+            unsafe { libc::alarm(10) };
+            i32::from(scratch.dir().open_file_on_use("a", Access::Read).is_err())
+        });
+        assert_eq!(child.wait(), 0);
+        drop(held);
     }
 }

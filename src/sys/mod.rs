@@ -43,4 +43,4 @@ pub use page::SharedPage;
 pub use scratch_memory::ScratchMemory;
 
 #[cfg(test)]
-mod testing;
+pub(crate) mod testing;

@@ -156,8 +156,9 @@ impl<'a> Writer<'a> {
             return Err(broken(log, format!("durable went back from {} to {before}", self.durable)));
         }
         log.wait_durable(last, Some(DURABLE_PATIENCE))?;
-        if log.watermarks().durable <= last || log.watermarks().end < log.watermarks().durable {
-            return Err(broken(log, format!("{last} was said to be durable: {:?}", log.watermarks())));
+        let told = log.watermarks();
+        if told.durable <= last || told.end < told.durable {
+            return Err(broken(log, format!("{last} was said to be durable: {told:?}")));
         }
         self.durable = last + 1;
         self.board.durable().fetch_max(last as u64 + 1, SeqCst);

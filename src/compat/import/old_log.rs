@@ -10,10 +10,10 @@ use std::path::Path;
 use flate2::{Decompress, FlushDecompress, Status};
 
 use super::times::Times;
+use crate::compat::log_tail::LENGTH_SIZE;
 use crate::error::{Error, Result};
 use crate::sys::{Access, Dir, File};
 
-const HEADER_BYTES: u64 = 4;
 const WINDOW_BYTES: usize = 64 << 10;
 
 /// A range of the old log that is no record.
@@ -120,8 +120,8 @@ impl OldLog {
         };
         let next_start = self.times.next_start(position).unwrap_or(self.size).min(self.size);
         let end = match self.length(position)? {
-            Some(0) => self.zero_end(position, next_start)?.max(position + HEADER_BYTES),
-            Some(length) => position + HEADER_BYTES + length,
+            Some(0) => self.zero_end(position, next_start)?.max(position + LENGTH_SIZE),
+            Some(length) => position + LENGTH_SIZE + length,
             None => u64::MAX,
         };
         // A file that grew and was not written ends in zeroes.
@@ -136,7 +136,7 @@ impl OldLog {
         let Some(length) = self.length(position)? else {
             return Ok(Found::Other { reason: "the file ends inside a length field".to_owned() });
         };
-        let (start, end) = (position + HEADER_BYTES, position + HEADER_BYTES + length);
+        let (start, end) = (position + LENGTH_SIZE, position + LENGTH_SIZE + length);
         if end > self.size {
             let reason = format!("a record of {length} bytes, of which the file has {}", self.size - start);
             return Ok(Found::Other { reason });
@@ -158,9 +158,9 @@ impl OldLog {
 
     /// The length field at a position; `None` where the file ends inside it.
     fn length(&mut self, position: u64) -> Result<Option<u64>> {
-        let size = HEADER_BYTES.min(self.size - position) as usize;
+        let size = LENGTH_SIZE.min(self.size - position) as usize;
         let field = self.window.at(position, size)?.first_chunk().copied();
-        Ok(field.filter(|_| size as u64 == HEADER_BYTES).map(|field| u64::from(u32::from_le_bytes(field))))
+        Ok(field.filter(|_| size as u64 == LENGTH_SIZE).map(|field| u64::from(u32::from_le_bytes(field))))
     }
 
     /// Unpacks the stream in a range into `message`.

@@ -10,9 +10,7 @@ mod protocol;
 use std::time::Duration;
 
 use ckafka::broken::{Action, Point, Rule};
-use common::scratch::Scratch;
-use protocol::puppet::Puppet;
-use protocol::{ensure, made, needs, play, truth};
+use protocol::{appender, ensure, made, needs, play, truth, writer};
 
 #[test]
 #[ignore = "a process of the tests below"]
@@ -20,19 +18,13 @@ fn puppet() {
     play::live();
 }
 
-/// A process with the log open, and one record appended: it has looked at the segments.
-fn writer(place: &Scratch, without: &[Rule]) -> Puppet {
-    let mut puppet = protocol::writer(place, without);
-    puppet.must("append 1 40");
-    puppet
-}
-
 #[test]
 fn taker_waits_for_a_living_grower() {
     // A growth that fails cuts the file back to where it began: a taker that believed the file's length meanwhile has others append to what is cut off.
     needs(&[Rule::TakerTakesGrow], |rules| {
         let place = made("grow-taker", &[]);
-        let (mut victim, mut taker, mut grower) = (writer(&place, rules), writer(&place, rules), writer(&place, rules));
+        let (mut victim, mut taker, mut grower) =
+            (appender(&place, rules), appender(&place, rules), appender(&place, rules));
         // In the middle of a piece. The growth is behind an append, with the append word free.
         grower.must("file_size 300000");
         grower.arm(Point::GrowFailed, Action::Stop);
@@ -58,7 +50,7 @@ fn taker_waits_for_a_living_grower() {
 #[test]
 fn taker_that_waits_in_vain_for_a_living_grower_leaves_the_dead_to_the_next() {
     let place = made("grow-patience", &[]);
-    let (mut victim, mut taker, mut grower) = (writer(&place, &[]), writer(&place, &[]), writer(&place, &[]));
+    let (mut victim, mut taker, mut grower) = (appender(&place, &[]), appender(&place, &[]), appender(&place, &[]));
     grower.arm(Point::GrowBegun, Action::Stop);
     grower.stops_at("append 100 1000");
     victim.arm(Point::AppendCopied, Action::Kill);
@@ -81,8 +73,8 @@ fn taker_that_waits_in_vain_for_a_living_grower_leaves_the_dead_to_the_next() {
 fn taker_without_descriptors_leaves_the_dead_to_the_next() {
     for (died_at, append) in [(Point::AppendCopied, "append 1 300"), (Point::RollNamed, "append 100 300")] {
         let place = made("grow-descriptors", &[("segment.bytes", "20000")]);
-        let (mut victim, mut other) = (writer(&place, &[]), writer(&place, &[]));
-        let mut poor = protocol::writer(&place, &[]);
+        let (mut victim, mut other) = (appender(&place, &[]), appender(&place, &[]));
+        let mut poor = writer(&place, &[]);
         poor.must("descriptors 5");
         victim.arm(died_at, Action::Kill);
         victim.dies_at(append);
@@ -105,7 +97,7 @@ fn taker_without_descriptors_leaves_the_dead_to_the_next() {
 fn slow_grower_does_not_zero_what_was_published_meanwhile() {
     needs(&[Rule::GrowerLooksUnderWord], |rules| {
         let place = made("grow-slow", &[]);
-        let (mut slow, mut other) = (writer(&place, rules), writer(&place, rules));
+        let (mut slow, mut other) = (appender(&place, rules), appender(&place, rules));
         slow.arm(Point::GrowDue, Action::Stop);
         slow.stops_at("append 100 1000");
         other.must("append 300 1000");
@@ -121,7 +113,7 @@ fn slow_grower_does_not_zero_what_was_published_meanwhile() {
 #[test]
 fn two_growers_never_zero_what_one_has_published() {
     let place = made("grow-growers", &[("segment.bytes", "4000000")]);
-    let (mut one, mut other) = (writer(&place, &[]), writer(&place, &[]));
+    let (mut one, mut other) = (appender(&place, &[]), appender(&place, &[]));
     for _ in 0..20 {
         one.tell("append 100 1000");
         other.tell("pretouch");

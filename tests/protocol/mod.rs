@@ -45,6 +45,14 @@ pub fn writer(place: &Scratch, without: &[Rule]) -> Puppet {
     puppet
 }
 
+/// The same with one record appended: it has looked at the segments.
+#[track_caller]
+pub fn appender(place: &Scratch, without: &[Rule]) -> Puppet {
+    let mut puppet = writer(place, without);
+    puppet.must("append 1 40");
+    puppet
+}
+
 /// Plays a scene with all rules, which must come out well, and without some, which must not.
 #[track_caller]
 pub fn needs(rules: &[Rule], scene: impl Fn(&[Rule]) -> Result<(), String>) {

@@ -27,6 +27,8 @@ pub enum Rule {
     SlotGeneration,
     /// A byte of one's own process is alive without asking, another's only by the kernel's word.
     DeathIsAsked,
+    /// A grower looks at the prepared end once it has the grow word.
+    GrowerLooksUnderWord,
     /// A taker of append first takes grow.
     TakerTakesGrow,
     /// A taker bumps the roll generation before it lists the folder.
@@ -41,12 +43,12 @@ pub enum Rule {
     TakerZeroes,
     /// A taker wakes everybody.
     TakerWakes,
-    /// Who takes grow from the dead lists the folder again and sets prepared base and end.
-    GrowTakerRefreshes,
     /// A waiter sleeps in slices.
     SlicedWaits,
     /// An index is never zeroed where its file already has entries of another process.
     IndexLengthIsAsked,
+    /// A partition is recovered under its append word.
+    RecoveryUnderWord,
     /// A control page is evidence only in its own session.
     SessionOfPage,
     /// A reader compares the session of its page before it believes an end.
@@ -57,6 +59,8 @@ pub enum Rule {
     Announcement,
     /// A failure is latched in the page before the mutex is released, and read again before durable moves.
     LatchIsReadAgain,
+    /// One thread of a process syncs a partition at a time.
+    OneSyncAtATime,
     /// A sync covers every segment from durable on, and moves durable after each.
     DurableMovesBySegment,
     /// The last writer leaves its byte while it still holds the gate.
@@ -73,6 +77,8 @@ pub enum Rule {
     Intent,
     /// The old segment is trimmed before the new one takes its name.
     RollTrims,
+    /// Who inspects files that nobody writes looks behind it whether somebody took them up.
+    InspectionLooksAgain,
     /// A lost segment of another session is refused (inode and session at time-outs).
     StaleIsNoticed,
     /// The directory is synced before the first durable acknowledgement in it.
@@ -131,6 +137,8 @@ pub enum Point {
     GrowZeroed,
     /// The prepared end moved.
     GrowMoved,
+    /// A growth failed, the file is not yet cut back.
+    GrowFailed,
     /// The files of the next segment are made, not flagged.
     NextMade,
     /// A taker holds append and grow.
@@ -149,7 +157,7 @@ pub enum Point {
     SyncReturned,
     /// Durable moved, the announcement stands.
     SyncMoved,
-    /// Instead of its result `fdatasync` gives EIO (action: any).
+    /// Instead of its result `fdatasync` gives EIO (actions: strike; linger before it is told).
     SyncFails,
     /// The session is begun, the gate held.
     SessionBegun,
@@ -169,8 +177,12 @@ pub enum Point {
     TopicHalfRemoved,
     /// The armed bit is cleared, nobody is woken yet.
     WakeCleared,
+    /// A growth ahead of need is due, the grow word not taken.
+    GrowDue,
     /// A growth is about to zero.
     GrowBegun,
+    /// A reader has found that nobody has a log open, and is about to inspect its files.
+    LogUnowned,
     /// A fetch has found its log in order, and has loaded nothing yet.
     FetchChecked,
     /// A waiter has armed and looked again, and is about to sleep.
@@ -187,7 +199,7 @@ pub enum Action {
     Stop,
     /// The thread panics.
     Panic,
-    /// The thread sleeps for ever: what a longjmp out of the section leaves behind.
+    /// The thread sleeps for ever, with what it holds.
     Abandon,
     /// Only [`struck`] tells.
     Strike,
@@ -267,7 +279,7 @@ mod armed {
     #[inline]
     #[must_use]
     pub fn struck(point: Point) -> bool {
-        reached(point).is_some()
+        reached(point).map(act).is_some()
     }
 
     fn reached(point: Point) -> Option<u32> {

@@ -75,6 +75,47 @@ fn descriptor_opened_beside_a_sync_is_not_trusted_until_that_is_over() {
     assert_eq!(late.number("rewrites"), 1);
 }
 
+/// The one that it was opened beside has died, and its slot is taken anew by one that is still about to write again what the dead was told of.
+#[test]
+fn nor_is_it_when_an_heir_of_the_slot_has_announced_itself() {
+    let place = made("durable-heir", &[]);
+    let mut keeper = writer(&place, &[]);
+    keeper.must("append 1 100");
+    let mut first = writer(&place, &[]);
+    first.must("append 10 1000");
+    first.arm(Point::SyncReturned, Action::Stop);
+    first.stops_at("sync");
+    let mut late = writer(&place, &[]);
+    late.must("append 1 1000");
+    first.kill();
+    let mut heir = writer(&place, &[]);
+    heir.arm(Point::SyncAnnounced, Action::Stop);
+    heir.stops_at("sync");
+    late.must("sync");
+    assert_eq!(late.number("durable_end"), 12);
+    assert_eq!(late.number("rewrites"), 1, "the heir has not written it again yet");
+    heir.go_on();
+    heir.reply().expect("alive").expect("synced");
+    late.must("append 1 1000");
+    let before = late.number("rewrites");
+    late.must("sync");
+    assert_eq!(late.number("rewrites"), before, "it is over");
+}
+
+/// What a panic unwound past, the kernel may have told, too.
+#[test]
+fn announcement_of_a_sync_that_panicked_makes_the_next_one_write_again() {
+    for point in [Point::SyncAnnounced, Point::SyncReturned] {
+        let place = made("durable-panic", &[]);
+        let mut only = writer(&place, &[]);
+        only.must("append 10 1000");
+        only.arm(point, Action::Panic);
+        only.must("panic_sync");
+        only.must("sync");
+        assert_eq!((only.number("durable_end"), only.number("rewrites")), (10, 1), "{point:?}");
+    }
+}
+
 #[test]
 fn first_sync_after_a_recovery_in_the_same_boot_writes_again() {
     needs(&[Rule::RewriteBeforeSync], |rules| {
@@ -120,12 +161,16 @@ fn durable_moves_only_after_the_latch_was_read_again() {
 
 #[test]
 fn two_threads_that_wait_at_once_are_both_told() {
-    let place = made("durable-threads", &[]);
-    let mut only = writer(&place, &[]);
-    only.must("append 10 1000");
-    only.arm(Point::SyncFails, Action::Strike);
-    let told = only.ask("two_durable 9").expect_err("the sync fails");
-    assert!(told.starts_with("both: "), "{told}");
+    // The kernel has told one of them, which lingers before it says so; the other one would be told that all is well.
+    needs(&[Rule::OneSyncAtATime], |rules| {
+        let place = made("durable-threads", &[]);
+        let mut only = writer(&place, rules);
+        only.must("append 10 1000");
+        only.arm(Point::SyncFails, Action::Linger);
+        let told = only.ask("two_durable 9").expect_err("the sync fails");
+        ensure(told.starts_with("both: "), format!("told only {told}"))?;
+        ensure(only.number("durable_end") == 0, "durable moved")
+    });
 }
 
 #[test]

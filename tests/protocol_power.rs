@@ -16,7 +16,7 @@ use std::process::Command;
 use ckafka::broken::Rule;
 use common::child;
 use common::logs::{self, PARTITION, TOPIC};
-use common::scratch::Scratch;
+use common::scratch::{Scratch, segment_bases, segment_file};
 use protocol::puppet::Puppet;
 use protocol::{ensure, needs, play};
 
@@ -59,18 +59,24 @@ fn cut_power(folder: &Path, notes: &Path) {
     }
 }
 
+/// A process whose syncs are written down in `notes`, with a topic of small segments open.
+fn noted(place: &Scratch, data: &Path, notes: &Path, rules: &[Rule]) -> Puppet {
+    fs::create_dir(notes).expect("folder");
+    let mut command = child::part("puppet", data);
+    command.env("LD_PRELOAD", notary(place)).env("CKAFKA_POWER", notes);
+    let mut only = Puppet::spawn(command, rules);
+    only.must("open");
+    only.must(&format!("create {TOPIC} 1 segment.bytes=20000"));
+    only.must(&format!("log {TOPIC} 0"));
+    only
+}
+
 #[test]
 fn names_are_durable_before_what_is_in_them() {
     needs(&[Rule::DirectorySync], |rules| {
         let place = Scratch::new("power-names");
         let (data, notes) = (place.join("data"), place.join("notes"));
-        fs::create_dir(&notes).expect("folder");
-        let mut command = child::part("puppet", &data);
-        command.env("LD_PRELOAD", notary(&place)).env("CKAFKA_POWER", &notes);
-        let mut only = Puppet::spawn(command, rules);
-        only.must("open");
-        only.must(&format!("create {TOPIC} 1 segment.bytes=20000"));
-        only.must(&format!("log {TOPIC} 0"));
+        let mut only = noted(&place, &data, &notes, rules);
         for round in 0..3 {
             only.must("append 37 1000");
             only.must("sync");
@@ -85,4 +91,32 @@ fn names_are_durable_before_what_is_in_them() {
         logs::close((directory, log));
         ensure(found == 111 && end == 111, format!("{found} records up to {end}, 111 were durable"))
     });
+}
+
+/// Below the recovery point indexes are left as they are after a crash: also those of a segment that the point before lay in the middle of.
+#[test]
+fn indexes_below_the_recovery_point_were_synced_as_they_are() {
+    let place = Scratch::new("power-indexes");
+    let (data, notes) = (place.join("data"), place.join("notes"));
+    let mut only = noted(&place, &data, &notes, &[]);
+    for _ in 0..4 {
+        // A segment has room for 18 of them.
+        only.must("append 28 1000");
+        only.must("checkpoint");
+    }
+    let partition = data.join(PARTITION);
+    let synced = fs::read_to_string(notes.join("files")).expect("syncs are noted");
+    let bases = segment_bases(&partition);
+    assert!(bases.len() > 5, "it did not roll");
+    for base in &bases[..bases.len() - 1] {
+        for kind in ["log", "index", "timeindex"] {
+            let file = fs::metadata(segment_file(&partition, *base, kind)).expect("it is there");
+            let line = format!("{} {}", file.ino(), file.len());
+            assert!(
+                synced.lines().any(|noted| noted == line),
+                "{base}.{kind} has {} bytes that were not synced",
+                file.len()
+            );
+        }
+    }
 }

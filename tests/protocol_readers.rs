@@ -150,6 +150,27 @@ fn reader_beyond_the_end_of_the_next_session_is_told() {
     assert_eq!(reader.must("fetch 2000"), "6");
 }
 
+/// A whole batch in a file is no evidence of a record where somebody appends: it may not be published yet, and never be.
+#[test]
+fn files_that_a_writer_takes_up_meanwhile_are_not_believed() {
+    needs(&[Rule::InspectionLooksAgain], |rules| {
+        let place = made("readers-inspected", &[]);
+        let mut reader = Puppet::start(place.path(), rules);
+        reader.must("read_only");
+        reader.arm(Point::LogUnowned, Action::Stop);
+        reader.stops_at(&format!("log {TOPIC} 0"));
+        let (mut victim, mut other) = (writer(&place, rules), writer(&place, rules));
+        victim.must("append 5 100");
+        victim.arm(Point::AppendCopied, Action::Kill);
+        victim.dies_at("append 1 100");
+        reader.go_on();
+        let end = reader.reply().unwrap_or(Err("it died".to_owned()))?;
+        ensure(end == "5", format!("5 are published, it says {end}"))?;
+        other.must("append 1 100");
+        ensure(reader.ask("fetch 2000")? == "6", "it follows")
+    });
+}
+
 /// Nobody has recovered the log yet: it is served as it lies, and followed when somebody has.
 #[test]
 fn reader_that_is_first_after_a_crash_changes_nothing_and_follows() {

@@ -1,4 +1,4 @@
-//! Every rule that can be left out has a test that leaves it out, and every place to die at one that dies there.
+//! Every rule that can be left out has a scene of its own that fails then, and a line in the protocol; every place to die at has a test that dies there.
 
 #![cfg(feature = "break-rules")]
 
@@ -22,10 +22,28 @@ fn tests() -> String {
 }
 
 #[test]
-fn each_rule_is_left_out_by_a_test() {
+fn each_rule_is_left_out_by_itself_in_a_scene_that_fails_then() {
     let tests = tests();
-    let untried: Vec<&Rule> = Rule::ALL.iter().filter(|rule| !tests.contains(&format!("Rule::{rule:?}"))).collect();
-    assert!(untried.is_empty(), "no test leaves these out: {untried:?}");
+    let untried: Vec<&Rule> =
+        Rule::ALL.iter().filter(|rule| !tests.contains(&format!("needs(&[Rule::{rule:?}], "))).collect();
+    assert!(untried.is_empty(), "no scene needs these: {untried:?}");
+}
+
+/// The page that says what each rule is for has them all, and no others.
+#[test]
+fn each_rule_is_in_the_table_of_the_protocol() {
+    let page = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/PROTOCOL.md")).expect("the page");
+    let mut written: Vec<&str> = page
+        .lines()
+        .skip_while(|line| !line.starts_with("| what is left out |"))
+        .take_while(|line| line.starts_with('|'))
+        .filter_map(|line| line.split('|').nth(1))
+        .flat_map(|cell| cell.split('`').skip(1).step_by(2))
+        .collect();
+    written.sort_unstable();
+    let mut rules: Vec<String> = Rule::ALL.iter().map(|rule| format!("{rule:?}")).collect();
+    rules.sort_unstable();
+    assert_eq!(written, rules);
 }
 
 #[test]

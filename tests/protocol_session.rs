@@ -281,6 +281,36 @@ fn second_opener_waits_for_a_recovery_and_goes_on_behind_it() {
         .unwrap_or_else(|what| panic!("{what}"));
 }
 
+/// In company nobody holds the gate for long: there it is the append word that a recovery is waited for by.
+#[test]
+fn two_that_open_a_log_at_once_recover_it_once() {
+    needs(&[Rule::RecoveryUnderWord], |rules| {
+        let place = made("session-recovery-twice", &[]);
+        let mut first = writer(&place, &[]);
+        first.must("append 50 100");
+        first.kill();
+        let (mut slow, mut other) = (opened(&place, rules), opened(&place, rules));
+        let log = format!("log {TOPIC} 0");
+        slow.arm(Point::RecoveryDone, Action::Stop);
+        slow.stops_at(&log);
+        other.tell(&log);
+        let early = other.reply_within(Duration::from_millis(300));
+        if early.is_ok() {
+            other.must("append 5 100");
+        }
+        slow.go_on();
+        slow.reply().unwrap_or(Err("it died".to_owned()))?;
+        if early.is_err() {
+            other.reply().unwrap_or(Err("it died".to_owned()))?;
+            other.must("append 5 100");
+        }
+        slow.ask("append 5 100")?;
+        slow.ask("close")?;
+        other.ask("close")?;
+        truth::check(place.path(), &[(first.id(), 50), (slow.id(), 5), (other.id(), 5)])
+    });
+}
+
 #[test]
 fn opening_that_fails_leaves_no_lock_behind_and_the_directory_as_clean_as_it_was() {
     let place = made("session-open-fails", &[]);

@@ -12,22 +12,14 @@ use std::time::{Duration, Instant};
 
 use ckafka::broken::{Action, Point, Rule};
 use common::logs::{self, Owned, PARTITION, TOPIC};
-use common::scratch::Scratch;
 use protocol::batches::{batch_in_a_batch, hex, value_for_batch_of};
 use protocol::puppet::Puppet;
-use protocol::{ensure, made, needs, needs_one_of, play, truth};
+use protocol::{appender, ensure, made, needs, play, truth};
 
 #[test]
 #[ignore = "a process of the tests below"]
 fn puppet() {
     play::live();
-}
-
-/// A process with the log open, and one record appended: it has looked at the segments.
-fn writer(place: &Scratch, without: &[Rule]) -> Puppet {
-    let mut puppet = protocol::writer(place, without);
-    puppet.must("append 1 40");
-    puppet
 }
 
 const APPEND: [Point; 6] = [
@@ -58,8 +50,8 @@ const TAKER: [Point; 5] =
 /// One dies at `point` of an append that rolls or not; two others go on, one of which had the segment open.
 fn dies_and_others_go_on(name: &str, point: Point, values: &[(&str, &str)]) -> Result<(), String> {
     let place = made(name, values);
-    let mut victim = writer(&place, &[]);
-    let mut survivor = writer(&place, &[]);
+    let mut victim = appender(&place, &[]);
+    let mut survivor = appender(&place, &[]);
     let before: u64 = 60;
     victim.must(&format!("append {before} 300"));
     victim.arm(point, Action::Kill);
@@ -69,7 +61,7 @@ fn dies_and_others_go_on(name: &str, point: Point, values: &[(&str, &str)]) -> R
     let waited = begun.elapsed();
     ensure(waited < Duration::from_secs(1), format!("{point:?}: taken over after {waited:?}"))?;
     survivor.must("append 99 300");
-    let mut newcomer = writer(&place, &[]);
+    let mut newcomer = appender(&place, &[]);
     newcomer.must("append 20 300");
     survivor.must("append 20 300");
     let end = survivor.number("end");
@@ -112,9 +104,9 @@ fn death_of_the_taker_at_each_step_is_mended_by_the_next() {
     {
         for point in TAKER {
             let place = made("takeover-taker", &[("segment.bytes", values)]);
-            let mut victim = writer(&place, &[]);
-            let mut taker = writer(&place, &[]);
-            let mut survivor = writer(&place, &[]);
+            let mut victim = appender(&place, &[]);
+            let mut taker = appender(&place, &[]);
+            let mut survivor = appender(&place, &[]);
             victim.must("append 30 300");
             victim.arm(died_at, Action::Kill);
             victim.dies_at("append 1000 300");
@@ -132,8 +124,8 @@ fn death_of_the_taker_at_each_step_is_mended_by_the_next() {
 fn panic_at_each_step_is_mended_before_the_word_is_free() {
     for point in APPEND.into_iter().take(4).chain(ROLL) {
         let place = made("takeover-panic", &[("segment.bytes", "20000")]);
-        let mut other = writer(&place, &[]);
-        let mut clumsy = writer(&place, &[]);
+        let mut other = appender(&place, &[]);
+        let mut clumsy = appender(&place, &[]);
         if ROLL.contains(&point) {
             // So far that the next one has to roll.
             clumsy.must("append 48 300");
@@ -210,7 +202,7 @@ fn index_bytes(place: &Path, kind: &str) -> Vec<u8> {
 fn entries_of_the_dead_are_cut_off_the_indexes() {
     needs(&[Rule::TakerCutsIndexes], |rules| {
         let place = made("takeover-indexes", &[("index.interval.bytes", "100")]);
-        let (mut victim, mut taker) = (writer(&place, rules), writer(&place, rules));
+        let (mut victim, mut taker) = (appender(&place, rules), appender(&place, rules));
         victim.must("append 3 100");
         let published = index_bytes(place.path(), "index").iter().rposition(|byte| *byte != 0).map_or(0, |at| at + 1);
         victim.arm(Point::AppendIndexed, Action::Kill);
@@ -229,7 +221,8 @@ fn entries_of_the_dead_are_cut_off_the_indexes() {
 /// One dies in a roll behind the renames; the next appends to the new segment, and one that had the old one open goes on, too.
 fn roll_cut_off_behind_the_names(rules: &[Rule], point: Point, segment_bytes: &str, count: u32) -> Result<(), String> {
     let place = made("takeover-roll-rules", &[("segment.bytes", segment_bytes)]);
-    let (mut victim, mut taker, mut other) = (writer(&place, rules), writer(&place, rules), writer(&place, rules));
+    let (mut victim, mut taker, mut other) =
+        (appender(&place, rules), appender(&place, rules), appender(&place, rules));
     victim.arm(point, Action::Kill);
     victim.tell("append 100000 1000");
     if victim.reply().is_some() {
@@ -248,10 +241,7 @@ fn roll_cut_off_behind_the_names(rules: &[Rule], point: Point, segment_bytes: &s
 
 #[test]
 fn everybody_leaves_the_old_segment_after_a_roll_of_the_dead() {
-    // Who mends takes both words, and bumps the generation with each.
-    needs_one_of(&[Rule::TakerBumpsGeneration, Rule::GrowTakerRefreshes], |rules| {
-        roll_cut_off_behind_the_names(rules, Point::RollNamed, "20000", 3)
-    });
+    needs(&[Rule::TakerBumpsGeneration], |rules| roll_cut_off_behind_the_names(rules, Point::RollNamed, "20000", 3));
 }
 
 #[test]
@@ -259,7 +249,7 @@ fn prepared_end_belongs_to_the_segment_that_is_there() {
     // The old segment is prepared far beyond what the new one has: a store above its end is SIGBUS. A panic frees the grow word before the taker has it.
     needs(&[Rule::TakerSetsPrepared], |rules| {
         let place = made("takeover-prepared", &[("segment.bytes", "4000000")]);
-        let (mut clumsy, mut other) = (writer(&place, rules), writer(&place, rules));
+        let (mut clumsy, mut other) = (appender(&place, rules), appender(&place, rules));
         clumsy.arm(Point::RollNamed, Action::Panic);
         clumsy.must("panic_appends 100000 1000");
         other.ask("append 2000 1000").map_err(|error| format!("other: {error}"))?;
@@ -267,17 +257,15 @@ fn prepared_end_belongs_to_the_segment_that_is_there() {
         clumsy.must("close");
         truth::check(place.path(), &[(other.id(), 2001)])
     });
-    // Behind a dead owner either word's taker does it.
-    needs_one_of(&[Rule::TakerSetsPrepared, Rule::GrowTakerRefreshes], |rules| {
-        roll_cut_off_behind_the_names(rules, Point::RollNamed, "4000000", 2000)
-    });
+    // Behind a dead owner, which had the grow word too.
+    needs(&[Rule::TakerSetsPrepared], |rules| roll_cut_off_behind_the_names(rules, Point::RollNamed, "4000000", 2000));
 }
 
 #[test]
 fn state_of_a_finished_segment_is_not_taken_for_the_new_one_s() {
     needs(&[Rule::TakerComparesBase], |rules| {
         let place = made("takeover-base", &[("segment.bytes", "20000")]);
-        let (mut victim, mut taker) = (writer(&place, rules), writer(&place, rules));
+        let (mut victim, mut taker) = (appender(&place, rules), appender(&place, rules));
         victim.must("append 10 1000");
         victim.arm(Point::RollDone, Action::Kill);
         victim.dies_at("append 1 15000");
@@ -292,7 +280,7 @@ fn state_of_a_finished_segment_is_not_taken_for_the_new_one_s() {
 fn old_segment_is_trimmed_before_the_new_one_has_its_name() {
     needs(&[Rule::RollTrims], |rules| {
         let place = made("takeover-trim", &[("segment.bytes", "100000")]);
-        let mut only = writer(&place, rules);
+        let mut only = appender(&place, rules);
         only.must("append 400 1000");
         only.kill();
         let mut bases = common::scratch::segment_bases(&place.join(PARTITION));
@@ -307,51 +295,10 @@ fn old_segment_is_trimmed_before_the_new_one_has_its_name() {
 }
 
 #[test]
-fn taker_waits_for_a_living_grower() {
-    needs(&[Rule::TakerTakesGrow], |rules| {
-        let place = made("takeover-grower", &[]);
-        let (mut victim, mut taker, mut grower) = (writer(&place, rules), writer(&place, rules), writer(&place, rules));
-        // Behind an append, with the append word free.
-        grower.arm(Point::GrowBegun, Action::Stop);
-        grower.stops_at("append 100 1000");
-        victim.arm(Point::AppendCopied, Action::Kill);
-        victim.dies_at("append 1 300");
-        taker.tell("append 1 300");
-        let early = taker.reply_within(Duration::from_millis(300));
-        ensure(early.is_err(), format!("it mended beside a grower that was at work: {early:?}"))?;
-        grower.go_on();
-        taker.reply().unwrap_or(Err("it died".to_owned()))?;
-        grower.reply().unwrap_or(Err("it died".to_owned()))?;
-        taker.must("close");
-        grower.must("close");
-        truth::check(place.path(), &[(taker.id(), 2), (grower.id(), 101)])
-    });
-}
-
-#[test]
-fn two_growers_never_zero_what_one_has_published() {
-    let place = made("takeover-growers", &[("segment.bytes", "4000000")]);
-    let (mut one, mut other) = (writer(&place, &[]), writer(&place, &[]));
-    for _ in 0..20 {
-        one.tell("append 100 1000");
-        other.tell("pretouch");
-        one.reply().expect("alive").expect("append");
-        other.reply().expect("alive").expect("pretouch");
-        one.tell("pretouch");
-        other.tell("append 100 1000");
-        one.reply().expect("alive").expect("pretouch");
-        other.reply().expect("alive").expect("append");
-    }
-    one.must("close");
-    other.must("close");
-    truth::check(place.path(), &[(one.id(), 2001), (other.id(), 2001)]).unwrap_or_else(|what| panic!("{what}"));
-}
-
-#[test]
 fn index_that_another_process_has_grown_is_not_zeroed() {
     needs(&[Rule::IndexLengthIsAsked], |rules| {
         let place = made("takeover-index-growth", &[("index.interval.bytes", "0")]);
-        let (mut one, mut other) = (writer(&place, rules), writer(&place, rules));
+        let (mut one, mut other) = (appender(&place, rules), appender(&place, rules));
         for _ in 0..15 {
             one.must("append 50 40");
             other.must("append 3 40");
@@ -366,8 +313,8 @@ fn index_that_another_process_has_grown_is_not_zeroed() {
 fn slot_that_is_taken_again_does_not_bring_the_dead_to_life() {
     needs(&[Rule::SlotGeneration], |rules| {
         let place = made("takeover-slot", &[]);
-        let mut survivor = writer(&place, rules);
-        let mut victim = writer(&place, rules);
+        let mut survivor = appender(&place, rules);
+        let mut victim = appender(&place, rules);
         victim.arm(Point::AppendCopied, Action::Kill);
         victim.dies_at("append 1 300");
         // The slot of the dead is the first that is free.
@@ -385,19 +332,19 @@ fn slot_that_is_taken_again_does_not_bring_the_dead_to_life() {
 fn death_is_asked_of_the_kernel() {
     needs(&[Rule::DeathIsAsked], |rules| {
         let place = made("takeover-death", &[]);
-        let (mut victim, mut survivor) = (writer(&place, rules), writer(&place, rules));
+        let (mut victim, mut survivor) = (appender(&place, rules), appender(&place, rules));
         victim.arm(Point::AppendTaken, Action::Kill);
         victim.dies_at("append 1 300");
         survivor.ask("append 1 300").map(drop)
     });
 }
 
-/// A longjmp out of the locked section leaves the word with a process that lives: it blocks like one that is stopped.
+/// Also one of a process that runs, by a thread that never comes back to it. `protocol_jump` has threads that left it by a jump.
 #[test]
 fn owner_that_lives_is_waited_for_and_named() {
     for action in [Action::Abandon, Action::Stop] {
         let place = made("takeover-stopped", &[]);
-        let (mut owner, mut other) = (writer(&place, &[]), writer(&place, &[]));
+        let (mut owner, mut other) = (appender(&place, &[]), appender(&place, &[]));
         owner.arm(Point::AppendCopied, action);
         owner.tell("append 1 300");
         std::thread::sleep(Duration::from_millis(300));

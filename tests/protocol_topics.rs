@@ -90,6 +90,35 @@ fn deletion_waits_for_an_append_under_way() {
     remover.reply().expect("alive").expect("deleted");
 }
 
+/// Room is what the removal is to give.
+#[test]
+fn removal_goes_on_where_there_is_no_room_to_write_it_down() {
+    let place = made("topics-full", &[]);
+    let mut remover = opened(&place, &[]);
+    remover.must("file_size 0");
+    remover.must(&format!("delete {TOPIC}"));
+    assert!(folders_of(&place, TOPIC).is_empty(), "the topic goes");
+}
+
+/// The intent stays, and whoever finishes it tells those who have the topic open, as the deletion would have.
+#[test]
+fn deletion_that_waited_in_vain_is_finished_by_one_that_waits_too() {
+    let place = made("topics-patience", &[]);
+    let (mut appender, mut remover) = (writer(&place, &[]), opened(&place, &[]));
+    let mut next = opened(&place, &[]);
+    appender.arm(Point::AppendCopied, Action::Stop);
+    appender.stops_at("append 1 100");
+    for (puppet, what) in [(&mut remover, "delete events"), (&mut next, "create others 1")] {
+        let refused = puppet.ask(what).expect_err("an append is under way");
+        assert!(refused.starts_with("TimedOut:") && refused.contains("held by slot 0 "), "{what}: {refused}");
+    }
+    appender.go_on();
+    appender.reply().expect("alive").expect("the append came first");
+    next.must("create others 1");
+    assert!(folders_of(&place, TOPIC).is_empty(), "the topic goes");
+    truth::is_error(&appender.ask("append 1 100"), "UnknownPartition").unwrap_or_else(|what| panic!("{what}"));
+}
+
 /// The same name, again and again, under a process that appends, one that waits and may be woken, and one that only reads.
 #[test]
 fn topic_made_anew_has_nothing_of_the_old_one_for_anybody() {

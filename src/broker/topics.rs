@@ -39,7 +39,8 @@ pub fn create(shared: &Shared, name: &str, partition_count: i32, conf: &Conf) ->
     let session = member.seat()?.0.session();
     let _gate = member.gate(Wait::MayBreak)?;
     let root = member.root();
-    finish_intent(root)?;
+    let tell = |folder: &str| open::mark_deleted(member, folder);
+    finish_intent(root, &tell)?;
     let folders = partition_folders(root)?;
     if folders.iter().any(|folder| folder.topic == name && folder.partition == 0) {
         return Err(Error::TopicExists { name: name.to_owned() });
@@ -66,7 +67,7 @@ pub fn create(shared: &Shared, name: &str, partition_count: i32, conf: &Conf) ->
     });
     // The folders are durable before the intent goes: a power cut must not take the one and leave the other.
     if let Err(error) = made.and_then(|()| root.sync()) {
-        finish_intent(root)?;
+        finish_intent(root, &tell)?;
         return Err(error);
     }
     clear_intent(root)
@@ -94,7 +95,8 @@ pub fn delete(shared: &Shared, name: &str) -> Result<()> {
     member.seat()?;
     let gate = member.gate(Wait::MayBreak)?;
     let root = member.root();
-    finish_intent(root)?;
+    let tell = |folder: &str| open::mark_deleted(member, folder);
+    finish_intent(root, &tell)?;
     let folders: Vec<_> = partition_folders(root)?.into_iter().filter(|folder| folder.topic == name).collect();
     if !folders.iter().any(|folder| folder.partition == 0) {
         return Err(Error::UnknownPartition { topic: name.to_owned(), partition: 0 });
@@ -105,10 +107,7 @@ pub fn delete(shared: &Shared, name: &str) -> Result<()> {
         Err(error) => return Err(error),
     }
     // From here on the topic goes, if not by this call then by the next one.
-    for folder in &folders {
-        open::mark_deleted(member, &folder.name())?;
-    }
-    remove_folders(root, name)?;
+    remove_folders(root, name, &tell)?;
     clear_intent(root)?;
     drop(gate);
     shared.forget_topic(name);
@@ -142,7 +141,9 @@ fn clear_intent(root: &Dir) -> Result<()> {
 }
 
 /// Finishes what a crash or an error left half done: either way the topic's folders go. A topic that was being made was never told to anybody.
-pub fn finish_intent(root: &Dir) -> Result<()> {
+///
+/// `tell` says in the page of a folder that it goes: who waits for an append in it, or died before it came to that, has left some that nobody was told of.
+pub fn finish_intent(root: &Dir, tell: &dyn Fn(&str) -> Result<()>) -> Result<()> {
     let Some(content) = root.read_small(INTENT, INTENT_SIZE_MAX)? else { return Ok(()) };
     let text = String::from_utf8_lossy(&content);
     let name = ["create ", "delete "].iter().find_map(|verb| text.strip_suffix('\n')?.strip_prefix(verb));
@@ -150,14 +151,16 @@ pub fn finish_intent(root: &Dir) -> Result<()> {
         let reason = format!("{text:?}; expected create or delete, and a topic's name");
         return Err(Error::Corrupt { path: root.path().join(INTENT), position: 0, reason });
     };
-    remove_folders(root, name)?;
+    remove_folders(root, name, tell)?;
     remove_doomed(root)?;
     clear_intent(root)
 }
 
-/// Removes all folders of a topic, in order of partitions, durably.
-fn remove_folders(root: &Dir, name: &str) -> Result<()> {
-    for folder in partition_folders(root)?.iter().filter(|folder| folder.topic == name) {
+/// Removes all folders of a topic, in order of partitions, durably; before the first of them goes, who has one open is told of each.
+fn remove_folders(root: &Dir, name: &str, tell: &dyn Fn(&str) -> Result<()>) -> Result<()> {
+    let folders: Vec<_> = partition_folders(root)?.into_iter().filter(|folder| folder.topic == name).collect();
+    folders.iter().try_for_each(|folder| tell(&folder.name()))?;
+    for folder in &folders {
         remove_folder(root, folder)?;
         broken::pass(Point::TopicHalfRemoved);
     }

@@ -203,9 +203,7 @@ impl Section<'_> {
 
     #[cold]
     fn latch(&self, error: Error) -> Error {
-        let _ = self.writer.failure.set(error.to_string());
-        self.control.fail(libc::EIO);
-        error
+        self.writer.fail(self.control, error)
     }
 
     #[cold]

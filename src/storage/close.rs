@@ -10,6 +10,7 @@ use super::names::{NEXT, SegmentFile};
 use super::partition::{PartitionLog, WriterSide};
 use super::session::Wait;
 use super::slots::Beginning;
+use super::survey::segment_of;
 use super::tail::{NewEntries, TailState};
 use super::writer::Writer;
 use crate::error::{Error, Result};
@@ -62,10 +63,8 @@ pub(super) fn write_recovery_point(log: &PartitionLog, side: &WriterSide) -> Res
     if durable <= before || side.control.failed() != 0 {
         return Ok(());
     }
-    for base in bases(log.folder())?.into_iter().filter(|base| *base < durable) {
-        if base >= before || side.control.recovery_point() == 0 {
-            sync_indexes(log.folder(), base)?;
-        }
+    for base in bases_from(log.folder(), before)?.into_iter().filter(|base| *base < durable) {
+        sync_indexes(log.folder(), base)?;
     }
     // The names of what lies below, too.
     log.folder().sync()?;
@@ -82,6 +81,13 @@ pub(super) fn write_recovery_point(log: &PartitionLog, side: &WriterSide) -> Res
 fn no_state(side: &WriterSide, end: i64) -> Error {
     let reason = format!("the control page has no state for the published end {end} and the newest segment");
     Error::Corrupt { path: side.control.path().to_path_buf(), position: 0, reason }
+}
+
+/// The segments that have anything at or above an offset; the one that holds it has had entries since it was the recovery point.
+fn bases_from(folder: &Dir, offset: i64) -> Result<Vec<i64>> {
+    let mut bases = bases(folder)?;
+    bases.drain(..segment_of(&bases, offset));
+    Ok(bases)
 }
 
 fn sync_indexes(folder: &Dir, base: i64) -> Result<()> {
@@ -135,7 +141,7 @@ impl PartitionLog {
             base if base == end => TailState::empty(end, clock::now_ms(), state.leader_epoch),
             _ => return Err(no_state(side, end)),
         };
-        let grow = writer.take_grow(control, self.folder(), self.config(), Wait::Whole)?;
+        let grow = writer.take_grow(control, self.folder(), Wait::Whole)?;
         control.set_next_ready(0);
         let mut last = tail;
         let entries = NewEntries { offset: None, time: last.take_time_entry() };
@@ -144,9 +150,7 @@ impl PartitionLog {
         segment.put_entries(tail.offset_entries, tail.time_entries, &entries)?;
         segment.trim(last.position, last.offset_entries, last.time_entries)?;
         if let Err(error) = segment.sync_log().and_then(|()| segment.sync_indexes()) {
-            let _ = writer.failure.set(error.to_string());
-            control.fail(libc::EIO);
-            return Err(error);
+            return Err(writer.fail(control, error));
         }
         drop(grow);
         Ok(end)
@@ -158,7 +162,10 @@ impl PartitionLog {
         }
         self.drop_stale_snapshots(end)?;
         put_snapshot(self.folder(), end, &side.snapshot)?;
-        for base in bases(self.folder())?.into_iter().filter(|base| *base >= side.control.recovery_point()) {
+        let mut closed = bases_from(self.folder(), side.control.recovery_point())?;
+        // The active one is synced.
+        closed.pop();
+        for base in closed {
             sync_indexes(self.folder(), base)?;
         }
         self.folder().sync()?;

@@ -3,6 +3,7 @@
 //! Space is reserved in large steps without changing the size, so that the size never runs ahead of what was zeroed; zeroes go in pieces of
 //! at most 1 MiB (`pwrite`, then populate: an error code instead of a signal). A full disk is met here, and fails one append.
 
+use std::ops::Range;
 use std::time::{Duration, Instant};
 
 use super::active::INDEX_STEP;
@@ -11,7 +12,7 @@ use super::control::{ControlPage, Counter};
 use super::names::NEXT;
 use super::session::Wait;
 use super::writer::{Grower, Writer};
-use crate::broken::{self, Point};
+use crate::broken::{self, Point, Rule};
 use crate::error::{Error, Result};
 use crate::sys::Dir;
 
@@ -38,15 +39,15 @@ pub fn is_due(position: u64, prepared_end: u64) -> bool {
 
 /// Grows until `needed` bytes are prepared: an append that found no room, inside the append word.
 pub fn grow_to(writer: &Writer, control: &ControlPage, folder: &Dir, config: &LogConfig, needed: u64) -> Result<()> {
-    let mut guard = writer.take_grow(control, folder, config, Wait::MayBreak)?;
+    let mut guard = writer.take_grow(control, folder, Wait::MayBreak)?;
     let grower = writer.grower_of(&mut guard);
     writer.refresh_grower(grower, control, folder, config)?;
     while control.prepared_end() < needed {
         let from = control.prepared_end();
-        match grow_piece(grower, control, config) {
+        match grow_piece(grower, control, config, from) {
             // Where no whole piece is left there may still be room for this append.
             Err(Error::DiskFull { .. }) if needed.next_multiple_of(PAGE) < from + piece_at(from) => {
-                grow_by(grower, control, config, needed.next_multiple_of(PAGE))?;
+                grow_by(grower, control, config, from..needed.next_multiple_of(PAGE))?;
             }
             grown => grown?,
         }
@@ -69,6 +70,8 @@ pub fn grow_ahead(
     if !wants_piece && !wants_next() {
         return Ok(false);
     }
+    let seen = control.prepared_end();
+    broken::pass(Point::GrowDue);
     let Some(mut guard) = writer.try_grow(control) else { return Ok(false) };
     let grower = writer.grower_of(&mut guard);
     writer.refresh_grower(grower, control, folder, config)?;
@@ -80,8 +83,10 @@ pub fn grow_ahead(
     if grower.full_since.is_some_and(|since| since.elapsed() < FULL_PAUSE) {
         return Ok(false);
     }
-    let grown = if control.prepared_end() < limit {
-        grow_piece(grower, control, config).map(|()| write_back(grower, position))
+    // Others may have grown, and appended, since it was due.
+    let from = if broken::is(Rule::GrowerLooksUnderWord) { seen } else { control.prepared_end() };
+    let grown = if from < limit {
+        grow_piece(grower, control, config, from).map(|()| write_back(grower, position))
     } else if wants_next() {
         prepare_next(control, folder, config)
     } else {
@@ -91,21 +96,21 @@ pub fn grow_ahead(
     grown.map(|()| true)
 }
 
-fn grow_piece(grower: &mut Grower, control: &ControlPage, config: &LogConfig) -> Result<()> {
-    let from = control.prepared_end();
-    grow_by(grower, control, config, from + piece_at(from))
+fn grow_piece(grower: &mut Grower, control: &ControlPage, config: &LogConfig, from: u64) -> Result<()> {
+    grow_by(grower, control, config, from..from + piece_at(from))
 }
 
-/// Prepares bytes up to `to`, or to the limit of the segment.
-fn grow_by(grower: &mut Grower, control: &ControlPage, config: &LogConfig, to: u64) -> Result<()> {
+/// Prepares bytes from the prepared end on, no further than the limit of the segment.
+fn grow_by(grower: &mut Grower, control: &ControlPage, config: &LogConfig, range: Range<u64>) -> Result<()> {
     let Some(segment) = &grower.segment else { return Ok(()) };
-    let from = control.prepared_end();
-    let to = to.min(config.segment_bytes.max(from + 1));
+    let from = range.start;
+    let to = range.end.min(config.segment_bytes.max(from + 1));
     let file = segment.log_file();
     broken::pass(Point::GrowBegun);
     let grown =
         reserve(&mut grower.reserved_end, file, from, to, config.segment_bytes).and_then(|()| file.zero(from..to));
     if let Err(error) = grown {
+        broken::pass(Point::GrowFailed);
         // ext4 leaves a part-grown file behind a failed fallocate: give the blocks back.
         file.set_len(from)?;
         grower.reserved_end = 0;

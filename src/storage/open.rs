@@ -162,7 +162,7 @@ fn recover_partition(
     let short = bytes_to_scan(folder, shutdown)? <= SCAN_UNDER_GATE_MAX;
     let company = if short && gate.alone_in_directory()? { Company::Alone } else { Company::Readers };
     let gate = (company == Company::Alone).then_some(gate);
-    writer.in_append(control, folder, place.config, Wait::MayBreak, |_| {
+    let recover_once = || {
         // Who held the word until now may have recovered it.
         if control.is_recovered() {
             return Ok(None);
@@ -187,7 +187,11 @@ fn recover_partition(
             fill_page(control, &recovered, durable, place.checkpointed.recovery_point.min(durable), first_sync);
         }
         Ok(recovered.read_only)
-    })
+    };
+    if broken::is(Rule::RecoveryUnderWord) {
+        return recover_once();
+    }
+    writer.in_append(control, folder, place.config, Wait::MayBreak, |_| recover_once())
 }
 
 /// About how many bytes a recovery reads.
@@ -254,6 +258,7 @@ pub fn open_for_reading(
             let side = Side::Live { control, member: Arc::clone(member), session };
             return Ok(PartitionLog::assemble(place.topic, place.partition, folder, place.config.clone(), side));
         }
+        broken::pass(Point::LogUnowned);
         // The marker is about files that nobody has written since: a session that is alive has removed it.
         let clean = member.root().stat(CLEAN_MARKER)?.is_some();
         let beginning = if clean { Beginning::Clean } else { Beginning::Unclean };
@@ -264,7 +269,7 @@ pub fn open_for_reading(
             Some(session) => live_page(&folder, session)?.is_some(),
             None => false,
         };
-        if before == after && !taken_up {
+        if before == after && !taken_up || broken::is(Rule::InspectionLooksAgain) {
             report_findings(place, &inspected, report);
             let reason = "the directory was opened for reading".to_owned();
             let side = Side::Fixed {

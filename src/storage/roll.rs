@@ -80,7 +80,7 @@ pub fn roll(
     tail: &mut TailState,
 ) -> Result<RollStep> {
     let Some(old) = appender.segment.clone() else { return Ok(RollStep::Untouched) };
-    let mut guard = writer.take_grow(control, folder, config, Wait::MayBreak)?;
+    let mut guard = writer.take_grow(control, folder, Wait::MayBreak)?;
     broken::pass(Point::RollTaken);
     let base_offset = tail.end_offset;
     old.ensure_entries(tail.offset_entries, tail.time_entries)?;

@@ -1,19 +1,33 @@
 //! Takeover: what the taker of the append word does when its owner died inside, or a panic unwound through it.
 //!
-//! The page holds the tail twice. The published end selects the copy that is true; the other one says how far the dead may have written. The starred steps of
-//! PROTOCOL, *Takeover*, in their order: grow, roll generation, folder, prepared end, state, indexes, zeroes, wake.
+//! The page holds the tail twice. The published end selects the copy that is true; the other one says how far the dead may have written. The steps are those of
+//! PROTOCOL, *A takeover*, in their order: grow, roll generation, folder, state, indexes, zeroes, prepared end, wake.
 
+use std::sync::Arc;
+
+use super::active::ActiveSegment;
 use super::config::LogConfig;
 use super::control::{ControlPage, Counter};
 use super::names::SegmentFile;
 use super::session::Wait;
 use super::tail::TailState;
-use super::writer::{Appender, Writer};
+use super::writer::{Appender, GrowGuard, Writer};
 use crate::broken::{self, Point, Rule};
 use crate::error::{Error, Result};
 use crate::sys::{Dir, clock};
 
-/// Makes the page, the active segment and its indexes agree again. Under the append word; an error latches FAILED.
+/// What became of a takeover.
+#[derive(Debug)]
+pub enum Takeover {
+    /// Page, active segment and indexes agree.
+    Mended,
+    /// It failed before it touched any of them: for want of patience with whoever grows, or of descriptors. The next one may have more.
+    Untouched(Error),
+    /// It failed behind that, and latched FAILED.
+    Broken(Error),
+}
+
+/// Makes the page, the active segment and its indexes agree again. Under the append word.
 #[cold]
 pub fn take_over(
     writer: &Writer,
@@ -21,36 +35,52 @@ pub fn take_over(
     control: &ControlPage,
     folder: &Dir,
     config: &LogConfig,
-) -> Result<()> {
+    wait: Wait,
+) -> Takeover {
     control.count(Counter::Takeovers);
-    if !control.is_recovered() {
-        // The dead was recovering: nothing was published in this session yet, and recovery begins again with the log. Only grow may be left held.
-        drop(writer.take(control.grow_word(), folder, "grow", Wait::Whole)?);
-        return Ok(());
-    }
-    let result = mend(writer, appender, control, folder, config);
-    if let Err(error) = &result {
-        let _ = writer.failure.set(format!("takeover: {error}"));
-        control.fail(libc::EIO);
-    }
+    let taken_over = match begin(writer, control, folder, config, wait) {
+        Err(error) => Takeover::Untouched(error),
+        Ok(begun) => match mend(appender, control, config, begun) {
+            Ok(()) => Takeover::Mended,
+            Err(error) => Takeover::Broken(writer.fail(control, error)),
+        },
+    };
     if !broken::is(Rule::TakerWakes) {
         control.wake_everybody();
     }
-    result
+    taken_over
 }
 
-fn mend(
+/// What a taker has before it touches anything.
+struct Begun<'a> {
+    _grow: Option<GrowGuard<'a>>,
+    /// As it was when the folder was listed.
+    generation: u64,
+    segment: Arc<ActiveSegment>,
+}
+
+fn begin<'a>(
     writer: &Writer,
-    appender: &mut Appender,
-    control: &ControlPage,
+    control: &'a ControlPage,
     folder: &Dir,
     config: &LogConfig,
-) -> Result<()> {
-    let grow = match broken::is(Rule::TakerTakesGrow) {
-        true => None,
-        false => Some(writer.take_grow(control, folder, config, Wait::Whole)?),
-    };
+    wait: Wait,
+) -> Result<Begun<'a>> {
+    let grow = if broken::is(Rule::TakerTakesGrow) { None } else { Some(writer.take_grow(control, folder, wait)?) };
     broken::pass(Point::TakerTookGrow);
+    match find(writer, control, folder, config) {
+        Ok((generation, segment)) => Ok(Begun { _grow: grow, generation, segment }),
+        Err(error) => {
+            if let Some(grow) = grow {
+                grow.give_back();
+            }
+            Err(error)
+        }
+    }
+}
+
+/// The newest segment, with the generation that it is of.
+fn find(writer: &Writer, control: &ControlPage, folder: &Dir, config: &LogConfig) -> Result<(u64, Arc<ActiveSegment>)> {
     // Before the folder is listed: readers of the old list would walk off the old file.
     let generation = match broken::is(Rule::TakerBumpsGeneration) {
         true => control.roll_generation(),
@@ -58,8 +88,13 @@ fn mend(
     };
     broken::pass(Point::TakerBumped);
     let segment = writer.open_active(control, folder, config)?;
+    remove_unborn_indexes(folder, segment.base_offset())?;
+    Ok((generation, segment))
+}
+
+fn mend(appender: &mut Appender, control: &ControlPage, config: &LogConfig, begun: Begun<'_>) -> Result<()> {
+    let segment = &begun.segment;
     let base_offset = segment.base_offset();
-    remove_unborn_indexes(folder, base_offset)?;
     let (copy, state) = true_state(control, base_offset)?;
     let intended = control.load_tail(1 - copy);
     if !broken::is(Rule::TakerCutsIndexes) {
@@ -76,9 +111,8 @@ fn mend(
         control.set_prepared(base_offset, len.min(config.segment_bytes.max(state.position)));
     }
     broken::pass(Point::TakerPrepared);
-    appender.segment = Some(segment);
-    appender.generation = Some(generation);
-    drop(grow);
+    appender.generation = Some(begun.generation);
+    appender.segment = Some(begun.segment);
     Ok(())
 }
 

@@ -13,7 +13,7 @@ use super::control::{ControlPage, Counter};
 use super::durable;
 use super::names::SegmentFile;
 use super::session::{Membership, Wait};
-use super::takeover::take_over;
+use super::takeover::{Takeover, take_over};
 use crate::broken::{self, Rule};
 use crate::error::{Error, Result};
 use crate::sys::word::{self, Owner, Taken, WordCell, WordGuard};
@@ -147,6 +147,8 @@ impl Writer {
 
     /// Runs `work` under the append word, after mending what a dead owner left. A panic in it is mended before the word is free again.
     ///
+    /// Where the taker fails before it has touched anything, the word goes back to the dead, and the next one mends.
+    ///
     /// A log that is stopped is not mended: nobody appends to it any more, and a deleted one has no files to look at. Nor is one that is not recovered: who held
     /// the word was at it, and the next one begins it anew. `work` asks for both itself.
     #[inline]
@@ -160,22 +162,50 @@ impl Writer {
     ) -> Result<T> {
         let (mut guard, taken) = self.take(control.append_word(), folder, "append", wait)?;
         let appender = self.appender.get(&mut guard);
+        let mut unmended = None;
         let run = AssertUnwindSafe(|| {
-            if taken != Taken::Free && control.is_recovered() && !control.is_stopped() {
-                take_over(self, appender, control, folder, config)?;
+            if let Taken::FromDead(dead) = taken
+                && control.is_recovered()
+                && !control.is_stopped()
+            {
+                match take_over(self, appender, control, folder, config, wait) {
+                    Takeover::Mended => {}
+                    Takeover::Untouched(error) => {
+                        unmended = Some(dead);
+                        return Err(error);
+                    }
+                    Takeover::Broken(error) => return Err(error),
+                }
             }
             work(appender)
         });
         match catch_unwind(run) {
-            Ok(done) => done,
+            Ok(done) => {
+                if let Some(dead) = unmended {
+                    guard.give_back(dead);
+                }
+                done
+            }
             Err(panic) => {
                 if control.is_recovered() && !broken::is(Rule::PanicMends) {
-                    take_over(self, self.appender.get(&mut guard), control, folder, config)?;
+                    match take_over(self, self.appender.get(&mut guard), control, folder, config, Wait::Whole) {
+                        Takeover::Mended => {}
+                        // This process lives: nobody else would mend.
+                        Takeover::Untouched(error) | Takeover::Broken(error) => return Err(self.fail(control, error)),
+                    }
                 }
                 drop(guard);
                 resume_unwind(panic)
             }
         }
+    }
+
+    /// Latches a failure; the error that it was.
+    #[cold]
+    pub fn fail(&self, control: &ControlPage, error: Error) -> Error {
+        let _ = self.failure.set(error.to_string());
+        control.fail(libc::EIO);
+        error
     }
 
     /// Takes a word, from the dead if need be. Who gets the append word from the dead has to mend: see `in_append`.
@@ -262,37 +292,19 @@ impl Writer {
         held.drain(..gone);
     }
 
-    /// Takes the grow word; after a dead owner the generation is bumped, the folder listed and the prepared end set before anything grows.
-    pub fn take_grow<'a>(
-        &self,
-        control: &'a ControlPage,
-        folder: &Dir,
-        config: &LogConfig,
-        wait: Wait,
-    ) -> Result<GrowGuard<'a>> {
+    /// Takes the grow word, from the dead if need be. Who died in a growth has left nothing to be mended, since the prepared end moves last; who died in a
+    /// roll held the append word too, whose taker mends.
+    pub fn take_grow<'a>(&self, control: &'a ControlPage, folder: &Dir, wait: Wait) -> Result<GrowGuard<'a>> {
         let (guard, taken) = self.take(control.grow_word(), folder, "grow", wait)?;
-        let mut guard = GrowGuard { guard, control };
-        if let Taken::FromDead(_) = taken
-            && !broken::is(Rule::GrowTakerRefreshes)
-        {
+        if taken != Taken::Free {
             control.count(Counter::GrowTakeovers);
-            control.set_next_ready(0);
-            control.bump_roll_generation();
-            let grower = self.grower_of(&mut guard);
-            self.refresh_grower(grower, control, folder, config)?;
-            if let Some(segment) = &grower.segment {
-                let len = segment.log_file().len()?;
-                if control.prepared_base() != segment.base_offset() || control.prepared_end() > len {
-                    control.set_prepared(segment.base_offset(), len);
-                }
-            }
         }
-        Ok(guard)
+        Ok(GrowGuard { guard, taken, control })
     }
 
     /// Takes the grow word if it is free.
     pub fn try_grow<'a>(&self, control: &'a ControlPage) -> Option<GrowGuard<'a>> {
-        Some(GrowGuard { guard: word::try_lock(control.grow_word(), self.me)?, control })
+        Some(GrowGuard { guard: word::try_lock(control.grow_word(), self.me)?, taken: Taken::Free, control })
     }
 
     /// What the holder of the grow word keeps.
@@ -329,7 +341,17 @@ impl Writer {
 #[derive(Debug)]
 pub struct GrowGuard<'a> {
     guard: WordGuard<'a>,
+    taken: Taken,
     control: &'a ControlPage,
+}
+
+impl GrowGuard<'_> {
+    /// Lets go of it; where it was the dead's, it is theirs again.
+    pub fn give_back(mut self) {
+        if let Taken::FromDead(dead) = self.taken {
+            self.guard.give_back(dead);
+        }
+    }
 }
 
 impl Drop for GrowGuard<'_> {

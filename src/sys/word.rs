@@ -102,6 +102,8 @@ pub enum Taken {
 #[derive(Debug)]
 pub struct WordGuard<'a> {
     word: &'a AtomicU32,
+    /// What the word holds when it is let go of: 0, or an owner that died.
+    leaves: u32,
     // Dropped after the word is free: a cancelled thread may end there, but holds nothing any more.
     _cancellation: NoCancellation,
 }
@@ -113,12 +115,18 @@ impl WordGuard<'_> {
     pub fn word(&self) -> &AtomicU32 {
         self.word
     }
+
+    /// Has the word let go of, when this is dropped, as if it had not been taken from the dead: who comes next takes it from the same one.
+    #[cold]
+    pub fn give_back(&mut self, dead: Owner) {
+        self.leaves = dead.bits() | WAITERS;
+    }
 }
 
 impl Drop for WordGuard<'_> {
     #[inline]
     fn drop(&mut self) {
-        if free(self.word) & WAITERS != 0 {
+        if free(self.word, self.leaves) & WAITERS != 0 {
             wake_one(self.word);
         }
     }
@@ -137,15 +145,15 @@ fn claim(word: &AtomicU32, me: Owner) -> bool {
     word.compare_exchange(0, me.bits(), Acquire, Relaxed).is_ok()
 }
 
-/// Frees it; what it was.
+/// Leaves 0 in it, or what else is to stay there; what it was.
 #[inline]
-fn free(word: &AtomicU32) -> u32 {
+fn free(word: &AtomicU32, leaves: u32) -> u32 {
     if cfg!(feature = "unshared-words") {
         let seen = word.load(Relaxed);
-        word.store(0, Relaxed);
+        word.store(leaves, Relaxed);
         return seen;
     }
-    word.swap(0, Release)
+    word.swap(leaves, Release)
 }
 
 #[cold]
@@ -197,14 +205,14 @@ pub fn lock<'a>(
 ) -> Result<(WordGuard<'a>, Taken), Held> {
     let cancellation = NoCancellation::begin();
     let taken = if claim(word, me) { Taken::Free } else { lock_slowly(word, me, patience.into(), is_dead)? };
-    Ok((WordGuard { word, _cancellation: cancellation }, taken))
+    Ok((WordGuard { word, leaves: 0, _cancellation: cancellation }, taken))
 }
 
 /// Takes the word if it is free.
 #[inline]
 pub fn try_lock(word: &AtomicU32, me: Owner) -> Option<WordGuard<'_>> {
     let cancellation = NoCancellation::begin();
-    claim(word, me).then(|| WordGuard { word, _cancellation: cancellation })
+    claim(word, me).then(|| WordGuard { word, leaves: 0, _cancellation: cancellation })
 }
 
 #[cold]

@@ -32,14 +32,23 @@ pub fn fork() -> Result<i32, String> {
 }
 
 /// Lets this process have descriptors with numbers below `count` alone; those that it has it keeps.
-#[expect(unsafe_code, reason = "a limit of this process is set")]
 pub fn limit_descriptors(count: u64) -> Result<String, String> {
+    limit(libc::RLIMIT_NOFILE, count)
+}
+
+/// Lets this process write no file beyond `bytes`.
+pub fn limit_files(bytes: u64) -> Result<String, String> {
+    limit(libc::RLIMIT_FSIZE, bytes)
+}
+
+#[expect(unsafe_code, reason = "a limit of this process is set")]
+fn limit(resource: libc::__rlimit_resource_t, count: u64) -> Result<String, String> {
     // SAFETY: a valid place for the limits, which are read before they are set.
     let set = unsafe {
         let mut limits: libc::rlimit = std::mem::zeroed();
-        libc::getrlimit(libc::RLIMIT_NOFILE, &raw mut limits);
+        libc::getrlimit(resource, &raw mut limits);
         limits.rlim_cur = count.min(limits.rlim_max);
-        libc::setrlimit(libc::RLIMIT_NOFILE, &raw const limits)
+        libc::setrlimit(resource, &raw const limits)
     };
     if set == 0 { Ok(String::new()) } else { Err(std::io::Error::last_os_error().to_string()) }
 }

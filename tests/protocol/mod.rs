@@ -45,6 +45,14 @@ pub fn writer(place: &Scratch, without: &[Rule]) -> Puppet {
     puppet
 }
 
+/// The same with one record appended: it has looked at the segments.
+#[track_caller]
+pub fn appender(place: &Scratch, without: &[Rule]) -> Puppet {
+    let mut puppet = writer(place, without);
+    puppet.must("append 1 40");
+    puppet
+}
+
 /// Plays a scene with all rules, which must come out well, and without some, which must not.
 #[track_caller]
 pub fn needs(rules: &[Rule], scene: impl Fn(&[Rule]) -> Result<(), String>) {
@@ -55,17 +63,6 @@ pub fn needs(rules: &[Rule], scene: impl Fn(&[Rule]) -> Result<(), String>) {
         Err(what) => println!("without {rules:?}: {what}"),
         Ok(()) => panic!("without {rules:?} all is well: nothing here needs it"),
     }
-}
-
-/// Plays a scene with all rules and without each of these, which must come out well, and without all of them, which must not: each stands in for the others.
-#[track_caller]
-pub fn needs_one_of(rules: &[Rule], scene: impl Fn(&[Rule]) -> Result<(), String>) {
-    for rule in rules {
-        if let Err(what) = scene(&[*rule]) {
-            panic!("without {rule:?} alone: {what}");
-        }
-    }
-    needs(rules, scene);
 }
 
 /// An error with its place in the scene, unless it holds.

@@ -9,7 +9,9 @@
 //! | `append COUNT SIZE`               | that many batches of one record, numbered on                                             | last offset     |
 //! | `raw HEX`                         | appends a record with these bytes as value                                               | its offset      |
 //! | `panic_append SIZE`, `panic_appends COUNT SIZE` | an append that is to panic; appends until one does                         |                 |
+//! | `panic_sync`                      | a sync that is to panic                                                                  |                 |
 //! | `durable OFFSET MS`, `sync`, `two_durable OFFSET` | waits; syncs; waits by two threads at once                               |                 |
+//! | `checkpoint`                      | syncs, and moves the recovery points                                                     |                 |
 //! | `end`, `durable_end`, `rewrites`, `takeovers` |                                                                              | number          |
 //! | `seek OFFSET`, `fetch MS`         | moves the reader; waits for records                                                      | next offset     |
 //! | `fetch_first MS`                  | as `fetch`                                                                               | its first offset |
@@ -18,6 +20,7 @@
 //! | `pretouch`                        | prepares pages until there is nothing to prepare                                         |                 |
 //! | `touch FILE`                      | opens and closes a file, as host code may                                                |                 |
 //! | `descriptors COUNT`               | lowers or raises the limit of open descriptors                                           |                 |
+//! | `file_size BYTES`                 | limits how long a file it may write                                                      |                 |
 //! | `poll_fd`                         | asks the reader for its pollable descriptor                                              |                 |
 //! | `fork`                            | leaves a child behind that does nothing                                                  | its process id  |
 //! | `cancelled_append SIZE`           | an append by a thread that is cancelled meanwhile                                        |                 |
@@ -104,7 +107,9 @@ impl Hands {
             }
             ["panic_append", size] => self.panic_appends(1, number(size)),
             ["panic_appends", count, size] => self.panic_appends(number(count), number(size)),
+            ["panic_sync"] => panics(|| self.log().sync()),
             ["durable", offset, ms] => self.log().wait_durable(number(offset), wait(ms)).map(nothing).map_err(text),
+            ["checkpoint"] => self.directory().sync().map(nothing).map_err(text),
             ["sync"] => self.log().sync().map(nothing).map_err(text),
             ["two_durable", offset] => self.two_durable(number(offset)),
             ["fetch", ms] => self.fetch(wait(ms)),
@@ -131,7 +136,7 @@ impl Hands {
                 (self.reader, self.log) = (None, None);
                 self.directory.take().expect("open").close().map(nothing).map_err(text)
             }
-            ["touch" | "descriptors" | "poll_fd" | "fork" | "cancelled_append" | "second_copy", ..] => {
+            ["touch" | "descriptors" | "file_size" | "poll_fd" | "fork" | "cancelled_append" | "second_copy", ..] => {
                 self.act_as_host(folder, words)
             }
             [question] => Ok(self.answer(question).to_string()),
@@ -147,6 +152,7 @@ impl Hands {
                 opened.map(|_| String::new()).map_err(|error| format!("{file}: {error}"))
             }
             ["descriptors", count] => host::limit_descriptors(number(count)),
+            ["file_size", bytes] => host::limit_files(number(bytes)),
             ["poll_fd"] => self.reader().poll_fd().map(|_| String::new()).map_err(text),
             ["fork"] => host::fork().map(|child| child.to_string()),
             ["cancelled_append", size] => {
@@ -216,10 +222,7 @@ impl Hands {
     }
 
     fn panic_appends(&mut self, count: u64, size: usize) -> Result<String, String> {
-        match catch_unwind(AssertUnwindSafe(|| self.append(count, size))) {
-            Ok(done) => Err(format!("it did not panic: {done:?}")),
-            Err(_) => Ok(String::new()),
-        }
+        panics(|| self.append(count, size))
     }
 
     fn two_durable(&self, offset: i64) -> Result<String, String> {
@@ -239,6 +242,14 @@ impl Hands {
     fn fetch(&mut self, timeout: Option<Duration>) -> Result<String, String> {
         let view = self.reader().fetch(1 << 20, timeout).map_err(text)?;
         Ok(view.next_offset().to_string())
+    }
+}
+
+/// What is to panic.
+fn panics<T: std::fmt::Debug>(what: impl FnOnce() -> T) -> Result<String, String> {
+    match catch_unwind(AssertUnwindSafe(what)) {
+        Ok(done) => Err(format!("it did not panic: {done:?}")),
+        Err(_) => Ok(String::new()),
     }
 }
 

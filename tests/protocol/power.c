@@ -1,5 +1,6 @@
 /* Loaded before the C library: writes down, at each sync of a folder, which names it has then. What a power cut may take away are the names that came since.
- * $CKAFKA_POWER is a folder; "<name of the synced folder>" in it gets one line a file: its inode and its name. */
+ * $CKAFKA_POWER is a folder; "<name of the synced folder>" in it gets one line a file: its inode and its name. And "files" gets one line a sync of a file: its inode and
+ * how long it was. */
 #define _GNU_SOURCE
 #include <dirent.h>
 #include <dlfcn.h>
@@ -36,6 +37,29 @@ static void write_down(int descriptor)
     closedir(folder);
     if (fclose(out) || rename(made, final))
         abort();
+}
+
+int fdatasync(int descriptor)
+{
+    static int (*real)(int);
+    const char *notes = getenv("CKAFKA_POWER");
+    char path[PATH_MAX];
+    struct stat stat;
+    FILE *out;
+    int result;
+    if (!real)
+        *(void **)&real = dlsym(RTLD_NEXT, "fdatasync");
+    result = real(descriptor);
+    if (!notes || result || fstat(descriptor, &stat))
+        return result;
+    snprintf(path, sizeof path, "%s/files", notes);
+    out = fopen(path, "a");
+    if (!out)
+        abort();
+    fprintf(out, "%llu %lld\n", (unsigned long long)stat.st_ino, (long long)stat.st_size);
+    if (fclose(out))
+        abort();
+    return result;
 }
 
 int fsync(int descriptor)

@@ -66,6 +66,21 @@ fn a_signal_ends_the_wait_of_those_who_want_it() {
 }
 
 #[test]
+fn a_word_that_is_given_back_is_taken_from_the_same_dead_by_the_next() {
+    let dead = Owner::new(9, 2);
+    let word = AtomicU32::new(dead.bits());
+    let is_dead = |owner: Owner| owner == dead;
+    for taker in [me(), Owner::new(4, 1)] {
+        let (mut guard, taken) = lock(&word, taker, LONG, &is_dead).unwrap();
+        assert_eq!(taken, Taken::FromDead(dead));
+        guard.give_back(dead);
+        drop(guard);
+        assert_eq!(Owner::from_word(word.load(Relaxed)), Some(dead));
+        assert!(try_lock(&word, taker).is_none(), "it is not free");
+    }
+}
+
+#[test]
 fn a_word_is_taken_from_the_dead_at_once_and_from_the_living_never() {
     let dead = Owner::new(9, 2);
     let word = AtomicU32::new(dead.bits());

@@ -25,9 +25,8 @@ pub enum Without {
 }
 
 struct Segment {
-    /// The words, with whether their last owner died in them.
     append: Mutex<()>,
-    grow: Mutex<Owner>,
+    grow: Mutex<()>,
     prepared_end: AtomicUsize,
     /// What `fstat` says, in pieces.
     file_len: AtomicUsize,
@@ -38,17 +37,17 @@ struct Segment {
 /// Who had the grow word last.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Owner {
-    /// It let go of the word.
+    /// It moved the prepared end, and let go of the word.
     Lived,
-    /// It died holding it.
+    /// It died before it moved the prepared end.
     Died,
 }
 
 impl Segment {
-    fn new(prepared_end: usize, file_len: usize, grower: Owner) -> Self {
+    fn new(prepared_end: usize, file_len: usize) -> Self {
         Self {
             append: Mutex::new(()),
-            grow: Mutex::new(grower),
+            grow: Mutex::new(()),
             prepared_end: AtomicUsize::new(prepared_end),
             file_len: AtomicUsize::new(file_len),
             pieces: std::array::from_fn(|_| AtomicUsize::new(0)),
@@ -65,11 +64,7 @@ impl Segment {
     /// One piece more.
     fn grow(&self, without: Without) {
         let looked_before = self.prepared_end.load(Acquire);
-        let mut owner = self.grow.lock().unwrap();
-        if *owner == Owner::Died {
-            self.prepared_end.store(self.file_len.load(SeqCst), SeqCst);
-        }
-        *owner = Owner::Lived;
+        let _word = self.grow.lock().unwrap();
         let from = if without == Without::LookUnderGrow { looked_before } else { self.prepared_end.load(Acquire) };
         if from < PIECES {
             if without == Without::ZeroesFirst {
@@ -99,11 +94,8 @@ impl Segment {
     fn take_over_and_append(&self, without: Without) {
         let _word = self.append.lock().unwrap();
         {
-            let mut owner = (without != Without::TakerTakesGrow).then(|| self.grow.lock().unwrap());
+            let _grow = (without != Without::TakerTakesGrow).then(|| self.grow.lock().unwrap());
             self.prepared_end.store(self.file_len.load(SeqCst), SeqCst);
-            if let Some(owner) = &mut owner {
-                **owner = Owner::Lived;
-            }
         }
         self.append_under_word(without);
     }
@@ -118,7 +110,7 @@ impl Segment {
 
 /// Two processes append; both grow ahead.
 pub fn model_of_growers(without: Without) {
-    let segment = Arc::new(Segment::new(0, 0, Owner::Lived));
+    let segment = Arc::new(Segment::new(0, 0));
     let other = thread::spawn({
         let segment = segment.clone();
         move || {
@@ -133,7 +125,7 @@ pub fn model_of_growers(without: Without) {
 
 /// One process takes the append word from the dead, another grows ahead. Where a grower died too, the file is zeroed further than the page says.
 pub fn model_of_takeover(without: Without, grower: Owner) {
-    let segment = Arc::new(Segment::new(0, if grower == Owner::Died { 1 } else { 0 }, grower));
+    let segment = Arc::new(Segment::new(0, if grower == Owner::Died { 1 } else { 0 }));
     let other = thread::spawn({
         let segment = segment.clone();
         move || segment.grow(without)

@@ -53,7 +53,7 @@ impl<'a> Window<'a> {
     }
 
     fn fill(&mut self, position: u64, size: usize) -> Result<()> {
-        let grown = size.saturating_sub(self.buffer.capacity());
+        let grown = size.saturating_sub(self.buffer.len());
         self.buffer.try_reserve(grown).map_err(|_| Error::OutOfMemory { what: "a read buffer", bytes: size })?;
         self.buffer.resize(size, 0);
         self.start = position;

@@ -4,8 +4,10 @@ mod recovery_support;
 
 use std::fs;
 
+use ckafka::storage::config::LogConfig;
 use ckafka::storage::names::SegmentFile;
 use ckafka::storage::producers::ProducerState;
+use ckafka::storage::recovery::{Company, Shutdown, recover};
 use ckafka::storage::transactions;
 use recovery_support::{Scratch, children, interval, name_of, partitions};
 
@@ -81,4 +83,19 @@ fn aborted_transactions_rebuilt_from_the_log_equal_the_brokers() {
         assert_eq!(recovered.producers.first_open_transaction().is_some(), is_open, "{}", partition.display());
     }
     assert_eq!(compared, 13);
+}
+
+#[test]
+fn a_log_that_starts_above_its_end_forgets_its_producers() {
+    let folder = recovery_support::golden().join("kafka-3.9.2/txn/log-dir/txnopen-0");
+    for shutdown in [Shutdown::Clean, Shutdown::Unclean { recovery_point: 0 }] {
+        let scratch = Scratch::copy_of(&folder);
+        let recovered = recover(&scratch.dir, "topic", &LogConfig::default(), shutdown, Company::Alone, 1000).unwrap();
+        assert_eq!((recovered.tail.base_offset, recovered.tail.end_offset), (1000, 1000));
+        // An open transaction of theirs would hide all that is written from now on, for ever.
+        assert_eq!(recovered.producers, ProducerState::default(), "{shutdown:?}");
+        let again =
+            recover(&scratch.dir, "topic", &LogConfig::default(), Shutdown::Clean, Company::Alone, 1000).unwrap();
+        assert_eq!(again.producers, ProducerState::default(), "{shutdown:?}");
+    }
 }

@@ -99,12 +99,15 @@ pub fn recover(
             Scan::Old(reason) => return look_only(dir, config, shutdown, log_start_checkpoint, reason),
         },
     };
+    let mut known_by = shutdown;
     if tail.end_offset < log_start_checkpoint {
         tail = recovery.start_over(log_start_checkpoint, tail.end_offset)?;
+        // No snapshot of before counts: a transaction that was open then would never end.
         scanner.producers = ProducerState::default();
+        known_by = Shutdown::Unclean { recovery_point: tail.end_offset };
     }
     recovery.report.append(&mut scanner.damage);
-    let producers = recovery.finish_producers(scanner.producers, shutdown, tail.end_offset)?;
+    let producers = recovery.finish_producers(scanner.producers, known_by, tail.end_offset)?;
     let log_start = recovery.bases.first().map_or(tail.base_offset, |base| *base).max(log_start_checkpoint);
     tail.leader_epoch = recovery.finish_epochs(shutdown, &scanner.epochs, log_start, &tail)?;
     Ok(Recovered { tail, log_start, producers, read_only: None, report: recovery.report })

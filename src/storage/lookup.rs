@@ -48,7 +48,7 @@ pub fn open_at(log: &PartitionLog, mode: ReadMode, list: &Arc<SegmentList>, offs
     for _ in 0..2 {
         let Some(at) = list.find(offset) else { break };
         if let Opened::Cursor(cursor) = Cursor::open(log, mode, &list, at)? {
-            return Ok(Box::new(cursor));
+            return Ok(cursor);
         }
         list = log.segments().newer_than(log.folder(), &list)?;
         // Retention moves the log start before it unlinks.

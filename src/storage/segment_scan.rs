@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use super::housekeeping::Listing;
 use super::names::SegmentFile;
 use super::producers::ProducerState;
-use super::scan::{Crc, Found, Place, is_whole_batch, look, next_whole_batch};
+use super::scan::{Crc, Found, Next, Place, is_whole_batch, look, next_whole_batch};
 use super::tail::{BatchFacts, NewEntries, TailState};
 use super::transactions::AbortedTransaction;
 use super::window::Window;
@@ -227,12 +227,13 @@ impl<'a> Scanner<'a> {
         let TailState { position, end_offset, base_offset, .. } = scan.tail;
         let place = Place { position, base_offset, next_offset: end_offset };
         let bytes = match next_whole_batch(window, base_offset, position)? {
-            Some(next) => {
+            Next::At(next) => {
                 scan.tail.bytes_since_entry += next - position;
                 scan.tail.position = next;
                 next - position
             }
-            None => {
+            Next::Unknown => return Ok(false),
+            Next::Nothing => {
                 let Found::Batch(header) = look(window, place, Crc::Skip)? else { return Ok(false) };
                 let size = header.size() as u64;
                 if position + size != window.len() || header.next_offset() > self.kept_below {

@@ -180,7 +180,7 @@ impl<'a> Scanner<'a> {
         if is_whole_batch(window, position)?.is_some() {
             return Ok(header.last_offset());
         }
-        self.damage.push(json!({
+        self.tell(json!({
             "event": "damaged", "file": SegmentFile::Log.name(base_offset), "position": position, "bytes": header.size(),
             "offset": end_offset, "reason": format!("it ends before offset {}, the log was closed at {closed}", header.next_offset()),
         }));
@@ -222,6 +222,16 @@ impl<'a> Scanner<'a> {
         Ok(())
     }
 
+    /// Adds to the damage that was stepped over; beyond a number the last finding counts how many more there are.
+    fn tell(&mut self, finding: Value) {
+        if self.damage.len() < FINDINGS_MAX {
+            self.damage.push(finding);
+        } else if let Some(Value::Object(last)) = self.damage.last_mut() {
+            let more = last.get("more").and_then(Value::as_u64).unwrap_or(0);
+            last.insert("more".to_owned(), json!(more + 1));
+        }
+    }
+
     /// Goes on behind damage that was synced once: to the next whole batch, or over one whose header still fits what is left of the file. Whether it could.
     fn step_over(&mut self, window: &mut Window<'_>, scan: &mut SegmentScan, reason: &str) -> Result<bool> {
         let TailState { position, end_offset, base_offset, .. } = scan.tail;
@@ -245,13 +255,16 @@ impl<'a> Scanner<'a> {
             }
         };
         scan.is_behind_damage = true;
-        self.damage.push(json!({
+        self.tell(json!({
             "event": "damaged", "file": SegmentFile::Log.name(base_offset), "position": position, "bytes": bytes,
             "offset": end_offset, "reason": reason,
         }));
         Ok(true)
     }
 }
+
+/// Findings that are told one by one: a report is for people, and a log may be damaged at every second byte.
+const FINDINGS_MAX: usize = 1000;
 
 /// Adds an entry; a log of millions of tiny batches must not end the host for want of memory.
 fn push(bytes: &mut Vec<u8>, entry: &[u8]) -> Result<()> {

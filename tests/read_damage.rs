@@ -76,6 +76,24 @@ fn a_flipped_bit_costs_its_batch_where_the_reader_skips() {
     });
 }
 
+/// A segment of headers that each claim all the rest of it: to try each would take many minutes.
+#[test]
+fn a_segment_of_lengths_that_lie_is_skipped_in_time() {
+    const COUNT: usize = 200_000;
+    const HEADER: usize = 61;
+    let folder = Folder::create("lies", &COUNTS, Codec::None);
+    let mut bytes = vec![9; HEADER];
+    for left in (1..COUNT).rev() {
+        let mut head = folder.segments[0][1].bytes[..HEADER].to_vec();
+        head[8..12].copy_from_slice(&((left * HEADER - 12) as i32).to_be_bytes());
+        bytes.extend_from_slice(&head);
+    }
+    folder.write_segment(0, &bytes);
+    let (told, error) = read(&mut folder.reader(OnCorrupt::Skip));
+    assert!(error.is_none(), "{error:?}");
+    assert_eq!(told, folder.segments[1].iter().flat_map(|made| made.records.clone()).collect::<Vec<_>>());
+}
+
 #[test]
 fn a_seek_never_lands_on_a_wrong_record() {
     each_flip("seek", |folder, (start, others), byte| {

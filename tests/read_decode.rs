@@ -51,6 +51,15 @@ fn every_cut_gives_the_whole_batches_before_it() {
 }
 
 #[test]
+fn offsets_beyond_the_last_are_refused() {
+    let made = batch(7, 3, Codec::None);
+    for base in [i64::MAX, i64::MAX - 1, i64::MAX - 2] {
+        let bytes = [&base.to_be_bytes()[..], &made.bytes[8..]].concat();
+        assert!(matches!(View::decode(&bytes, 1 << 20), Err(Error::InvalidBatch(_))), "{base}");
+    }
+}
+
+#[test]
 fn a_flipped_bit_is_refused() {
     for codec in [Codec::None, Codec::Lz4] {
         let made = batch(7, 3, codec);

@@ -180,3 +180,15 @@ fn zeroes_and_a_torn_batch_behind_a_clean_end_go() {
     }
     assert_eq!(scratch.read(&format!("{LOG}.set-aside.0")), torn, "the marker said that it was synced");
 }
+
+#[test]
+fn a_log_that_is_damaged_everywhere_keeps_its_batches_and_gives_a_short_report() {
+    let scratch = Scratch::new("damaged-everywhere");
+    let log: Vec<u8> = (0..5000).flat_map(|offset| [batch(offset, 9, 0, 1, b"kept"), vec![7]].concat()).collect();
+    scratch.write(LOG, &log);
+    let recovered = scratch.clean(INTERVAL);
+    assert_eq!(recovered.tail.end_offset, 5000);
+    assert!(recovered.report.len() < 1100, "{}", recovered.report.len());
+    let more: u64 = recovered.report.iter().filter_map(|finding| finding["more"].as_u64()).sum();
+    assert_eq!(more, 4999 - 1000);
+}

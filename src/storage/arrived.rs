@@ -108,5 +108,10 @@ fn next(bytes: &[u8], start: usize) -> Result<Next> {
     };
     let Some(batch) = rest.get(..header.size()) else { return Ok(Next::Incomplete) };
     check_crc(&header, batch).map_err(refused)?;
+    if header.last_offset() == i64::MAX {
+        // The base offset lies outside the checksum; offsets beyond the last there is would wrap.
+        let reason = format!("base offset {} leaves no room for {} more", header.base_offset, header.last_offset_delta);
+        return Err(refused(BatchError::Malformed { position: 0, reason }));
+    }
     Ok(Next::Batch(header))
 }

@@ -50,12 +50,12 @@ pub fn read(dir: &Dir, name: &str) -> Result<(Vec<CheckpointEntry>, Option<Strin
 
 /// Replaces a checkpoint durably, other partitions' lines kept: each of `changes` sets (`Some`) or drops (`None`) a line. Only under the gate.
 ///
-/// A file that already says so is left alone. One that cannot be read holds nothing that could be kept.
+/// Of lines for one partition the last counts. A file that already says so is left alone. One that cannot be read holds nothing that could be kept.
 pub fn update(dir: &Dir, name: &str, changes: &[(String, i32, Option<i64>)]) -> Result<()> {
     let (mut entries, reason) = read(dir, name)?;
     let before = entries.clone();
     for (topic, partition, offset) in changes {
-        let at = entries.iter().position(|entry| entry.topic == *topic && entry.partition == *partition);
+        let at = entries.iter().rposition(|entry| entry.topic == *topic && entry.partition == *partition);
         match (at.and_then(|at| entries.get_mut(at)), offset) {
             (Some(entry), Some(offset)) => entry.offset = *offset,
             (None, Some(offset)) => {
@@ -168,6 +168,13 @@ mod tests {
         update(&folder.dir, LOG_START, &[change("a", Some(7)), change("c", Some(1)), change("x", None)]).unwrap();
         update(&folder.dir, LOG_START, &[change("b", None)]).unwrap();
         assert_eq!(folder.read(LOG_START), b"0\n2\na 0 7\nc 0 1\n");
+        folder.write(LOG_START, b"0\n2\na 0 7\na 0 8\n");
+        update(&folder.dir, LOG_START, &[change("a", Some(9))]).unwrap();
+        assert_eq!(
+            read(&folder.dir, LOG_START).unwrap().0.last().map(|entry| entry.offset),
+            Some(9),
+            "the last counts"
+        );
         folder.write(LOG_START, b"garbage");
         let (entries, reason) = read(&folder.dir, LOG_START).unwrap();
         assert!(entries.is_empty() && reason.is_some());

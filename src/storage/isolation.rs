@@ -116,6 +116,21 @@ mod tests {
     }
 
     #[test]
+    fn what_is_stable_does_not_end_below_the_log_s_start() {
+        let folder = Folder::new("isolation");
+        let inspected = Inspected {
+            segments: vec![(0, 0)],
+            end_offset: 100,
+            log_start: 85,
+            open_transaction: Some(50),
+            report: Vec::new(),
+        };
+        let dir = Dir::open(folder.dir.path()).unwrap();
+        let log = PartitionLog::open_fixed(dir, "t", 0, LogConfig::default(), inspected, "nobody writes it");
+        assert_eq!(log.last_stable_offset(), 85);
+    }
+
+    #[test]
     fn a_batch_is_hidden_from_its_transactions_begin_to_its_marker() {
         let folder = Folder::new("isolation");
         let log = log(&folder);

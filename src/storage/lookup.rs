@@ -48,7 +48,7 @@ pub fn open_at(log: &PartitionLog, mode: ReadMode, list: &Arc<SegmentList>, offs
     for _ in 0..2 {
         let Some(at) = list.find(offset) else { break };
         if let Opened::Cursor(cursor) = Cursor::open(log, mode, &list, at)? {
-            return Ok(Box::new(cursor));
+            return Ok(cursor);
         }
         list = log.segments().newer_than(log.folder(), &list)?;
         // Retention moves the log start before it unlinks.
@@ -239,7 +239,7 @@ impl<'a, const SIZE: usize> Index<'a, SIZE> {
                 Some(bytes) if is_before(bytes) => {
                     best = Some(bytes);
                     low = probe + 1;
-                    low + step - 1
+                    low.saturating_add(step - 1)
                 }
                 _ => {
                     high = probe;
@@ -248,7 +248,7 @@ impl<'a, const SIZE: usize> Index<'a, SIZE> {
             };
             // Away from the guess by steps while only one side is known, else in the middle.
             probe = if (low..high).contains(&near) { near } else { low + (high - low) / 2 };
-            step *= 8;
+            step = step.saturating_mul(8);
         }
         best
     }
@@ -286,6 +286,21 @@ mod tests {
                         );
                     }
                 }
+            }
+        }
+    }
+
+    #[test]
+    fn an_index_as_large_as_brokers_make_them_is_searched_from_the_worst_guess() {
+        let folder = Folder::new("lookup");
+        let count = 1_310_720;
+        let part = part(&folder, &(0..count).collect::<Vec<_>>());
+        let mapping = part.map(count * 8, 0).unwrap();
+        let index = Index::<8>::Map(&mapping, count);
+        for wanted in (1..count).step_by(1009) {
+            for guess in [0, count - 1] {
+                let found = index.last_near(guess, |bytes| u64::from_be_bytes(bytes) < wanted);
+                assert_eq!(found.map(u64::from_be_bytes), Some(wanted - 1), "from {guess}");
             }
         }
     }

@@ -39,17 +39,17 @@ impl SegmentFile {
         }
     }
 
-    /// The file's name for a base offset: at least 20 digits.
+    /// The file's name for a base offset: 20 digits.
     #[must_use]
     pub fn name(self, base_offset: i64) -> String {
         format!("{base_offset:020}{}", self.suffix())
     }
 
-    /// The base offset in a name of this kind.
+    /// The base offset in a name of this kind. No offset has more than 20 digits, so a longer name is no segment's.
     #[must_use]
     pub fn parse(self, name: &str) -> Option<i64> {
         let digits = name.strip_suffix(self.suffix())?;
-        if digits.len() < 20 || !digits.bytes().all(|b| b.is_ascii_digit()) {
+        if digits.len() != 20 || !digits.bytes().all(|b| b.is_ascii_digit()) {
             return None;
         }
         digits.parse().ok()
@@ -65,9 +65,13 @@ mod tests {
         assert_eq!(SegmentFile::Log.name(0), "00000000000000000000.log");
         assert_eq!(SegmentFile::Log.parse("00000000000000000308.log"), Some(308));
         assert_eq!(SegmentFile::Index.parse("00000000000000000308.log"), None);
-        for stranger in
-            ["1.log", "00000000000000000000.log.deleted", "+0000000000000000001.log", "99999999999999999999.log"]
-        {
+        for stranger in [
+            "1.log",
+            "00000000000000000000.log.deleted",
+            "+0000000000000000001.log",
+            "99999999999999999999.log",
+            "000000000000000000308.log",
+        ] {
             assert_eq!(SegmentFile::Log.parse(stranger), None, "{stranger}");
         }
     }

@@ -309,7 +309,7 @@ pub(super) fn reopen(log: &PartitionLog) -> Result<Arc<PartitionLog>> {
         let _gate = member.gate_to_read(Wait::Whole)?;
         let line = |name| -> Result<i64> {
             let (entries, _) = checkpoint::read(member.root(), name)?;
-            let line = entries.iter().find(|line| line.topic == log.topic() && line.partition == log.partition());
+            let line = entries.iter().rfind(|line| line.topic == log.topic() && line.partition == log.partition());
             Ok(line.map_or(0, |line| line.offset.max(0)))
         };
         checkpointed.recovery_point = line(checkpoint::RECOVERY_POINT)?;

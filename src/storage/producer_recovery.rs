@@ -13,6 +13,7 @@ use super::scan::Crc;
 use super::segment_scan::Scanner;
 use super::survey::segment_of;
 use super::tail::TailState;
+use super::transactions::AbortedTransaction;
 use crate::error::Result;
 use crate::sys::{Dir, clock};
 
@@ -26,6 +27,33 @@ pub(super) fn load_below(scanner: &mut Scanner<'_>, bases: &[i64], from: usize) 
     scanner.producers = replay(scanner.dir, scanner.index_interval_bytes, below, loaded.state, start)?;
     scanner.producers_from = start.max(base);
     Ok(())
+}
+
+/// The aborted transactions of segments, by their numbers in rising order. One walk from the first of them to the last; checksums are not looked at.
+///
+/// Where neither a snapshot nor an aborted transaction is left, none is looked for before the first of the segments: a log without producers is not read
+/// whole for the sake of one index.
+pub(super) fn aborted_in(
+    dir: &Dir,
+    index_interval_bytes: u64,
+    bases: &[i64],
+    wanted: &[usize],
+) -> Result<Vec<(i64, Vec<AbortedTransaction>)>> {
+    let (Some(&first), Some(&last)) = (wanted.first(), wanted.last()) else { return Ok(Vec::new()) };
+    let mut scanner = Scanner::new(dir, index_interval_bytes, Crc::Skip, i64::MAX);
+    let listing = Listing::read(dir)?;
+    if [SegmentFile::Snapshot, SegmentFile::TxnIndex].iter().any(|kind| !listing.offsets(*kind).is_empty()) {
+        load_below(&mut scanner, bases, first)?;
+    }
+    let mut found = Vec::new();
+    for (number, &base) in bases.iter().enumerate().take(last + 1).skip(first) {
+        let successor = bases.get(number + 1).copied();
+        let scan = scanner.scan(TailState::empty(base, clock::now_ms(), 0), successor)?;
+        if wanted.binary_search(&number).is_ok() {
+            found.push((base, scan.aborted));
+        }
+    }
+    Ok(found)
 }
 
 /// The state at the end of a log that was closed in good order.

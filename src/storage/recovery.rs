@@ -7,7 +7,7 @@
 //! Invariants: below the recovery point nothing is cut; nothing that holds a whole batch is thrown away; every step may be repeated, so a crash at any point
 //! needs no other care than another recovery; a folder with entries of magic 0 or 1 is not changed at all.
 
-use std::ops::ControlFlow;
+use std::ops::{ControlFlow, Range};
 
 use serde_json::{Value, json};
 
@@ -24,7 +24,7 @@ use super::segment_scan::{Scanner, SegmentEnd, SegmentScan};
 use super::set_aside::{Keep, end_log, retire, trim};
 use super::survey::{self, Fate};
 use super::tail::TailState;
-use super::transactions;
+use super::transactions::{self, AbortedTransaction};
 use crate::error::{Error, Result};
 use crate::sys::{Dir, clock};
 
@@ -99,12 +99,15 @@ pub fn recover(
             Scan::Old(reason) => return look_only(dir, config, shutdown, log_start_checkpoint, reason),
         },
     };
+    let mut known_by = shutdown;
     if tail.end_offset < log_start_checkpoint {
         tail = recovery.start_over(log_start_checkpoint, tail.end_offset)?;
+        // No snapshot of before counts: a transaction that was open then would never end.
         scanner.producers = ProducerState::default();
+        known_by = Shutdown::Unclean { recovery_point: tail.end_offset };
     }
     recovery.report.append(&mut scanner.damage);
-    let producers = recovery.finish_producers(scanner.producers, shutdown, tail.end_offset)?;
+    let producers = recovery.finish_producers(scanner.producers, known_by, tail.end_offset)?;
     let log_start = recovery.bases.first().map_or(tail.base_offset, |base| *base).max(log_start_checkpoint);
     tail.leader_epoch = recovery.finish_epochs(shutdown, &scanner.epochs, log_start, &tail)?;
     Ok(Recovered { tail, log_start, producers, read_only: None, report: recovery.report })
@@ -162,6 +165,7 @@ impl Recovery<'_> {
         self.loss = Loss::Possible;
         let bases = self.bases.clone();
         let from = survey::segment_of(&bases, recovery_point);
+        self.complete_aborted(&self.lacking_aborted(0..from)?)?;
         self.complete_indexes(bases.get(..from).unwrap_or_default())?;
         producer_recovery::load_below(scanner, &bases, from)?;
         let dir = self.dir;
@@ -226,9 +230,13 @@ impl Recovery<'_> {
         self.write(SegmentFile::Index, base_offset, &scan.offset_index, &[])?;
         let surplus = rebuild::closing_entry(&scan.tail);
         self.write(SegmentFile::TimeIndex, base_offset, &scan.time_index, &surplus)?;
+        self.write_aborted(base_offset, &scan.aborted)
+    }
+
+    fn write_aborted(&mut self, base_offset: i64, aborted: &[AbortedTransaction]) -> Result<()> {
         let name = SegmentFile::TxnIndex.name(base_offset);
-        if !scan.aborted.is_empty() {
-            self.write(SegmentFile::TxnIndex, base_offset, &transactions::encode(&scan.aborted), &[])?;
+        if !aborted.is_empty() {
+            self.write(SegmentFile::TxnIndex, base_offset, &transactions::encode(aborted), &[])?;
         } else if self.dir.unlink(&name)? {
             self.report.push(json!({ "event": "removed", "file": name, "reason": "no transaction was aborted in it" }));
         }
@@ -256,11 +264,44 @@ impl Recovery<'_> {
         Ok(())
     }
 
+    /// Those of the segments with these numbers whose aborted transactions are to be rebuilt, as brokers do: where they cannot be read, and where there
+    /// are none and the offset index is missing too, since who removed one removed all. Without them a reader would show what was aborted.
+    fn lacking_aborted(&self, numbers: Range<usize>) -> Result<Vec<usize>> {
+        let listing = Listing::read(self.dir)?;
+        let mut lacking = Vec::new();
+        for number in numbers {
+            let Some(&base) = self.bases.get(number) else { break };
+            let is_lacking = match listing.has(&SegmentFile::TxnIndex.name(base)) {
+                false => !listing.has(&SegmentFile::Index.name(base)),
+                true => match transactions::read(self.dir, base) {
+                    Ok(_) => false,
+                    Err(Error::Corrupt { .. }) => true,
+                    Err(error) => return Err(error),
+                },
+            };
+            if is_lacking {
+                lacking.push(number);
+            }
+        }
+        Ok(lacking)
+    }
+
+    /// Rebuilds the aborted transactions of these segments. Before their indexes, which tell a recovery that is repeated what is missing.
+    fn complete_aborted(&mut self, wanted: &[usize]) -> Result<()> {
+        let interval = self.config.index_interval_bytes;
+        for (base, aborted) in producer_recovery::aborted_in(self.dir, interval, &self.bases, wanted)? {
+            self.write_aborted(base, &aborted)?;
+        }
+        Ok(())
+    }
+
     /// Finds the end of a log that was closed in good order.
     fn find_clean_end(&mut self, scanner: &mut Scanner<'_>) -> Result<TailState> {
         let bases = self.bases.clone();
         let Some((&last, closed)) = bases.split_last() else { return self.create_empty(0) };
+        self.complete_aborted(&self.lacking_aborted(0..closed.len())?)?;
         self.complete_indexes(closed)?;
+        let mut lacking = self.lacking_aborted(closed.len()..bases.len())?;
         scanner.producers_from = i64::MAX;
         let CleanTail { scan, kept } = clean_tail::find(scanner, last)?;
         match &scan.end {
@@ -287,6 +328,11 @@ impl Recovery<'_> {
                 }
             }
         }
+        if self.loss == Loss::Certain && self.dir.stat(&SegmentFile::TxnIndex.name(last))?.is_some() {
+            // The offsets of what was cut are given anew: a transaction that was aborted there must not hide what comes.
+            lacking = vec![closed.len()];
+        }
+        self.complete_aborted(&lacking)?;
         Ok(scan.tail)
     }
 

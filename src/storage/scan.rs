@@ -126,17 +126,29 @@ pub(super) fn is_whole_batch(window: &mut Window<'_>, position: u64) -> Result<O
     Ok(wrong_crc(window, position, &header)?.is_none().then_some(header))
 }
 
+/// What a search behind damage came to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Next {
+    /// A whole batch is there.
+    At(u64),
+    /// There is none.
+    Nothing,
+    /// Too much of the file only looks like one for all of it to be tried.
+    Unknown,
+}
+
 /// The first whole batch of a segment behind the damage at `from`: where the damaged length points, else wherever one is found byte by byte.
 ///
 /// The length goes first, so that a batch that somebody stored as a value inside the damaged one is not taken for the log's own.
-pub(super) fn next_whole_batch(window: &mut Window<'_>, base_offset: i64, from: u64) -> Result<Option<u64>> {
+pub(super) fn next_whole_batch(window: &mut Window<'_>, base_offset: i64, from: u64) -> Result<Next> {
     let prefix = window.bytes(from, BatchHeader::PREFIX)?.first_chunk::<{ BatchHeader::PREFIX }>().copied();
     if let Some([.., l0, l1, l2, l3]) = prefix
         && let Ok(length) = u64::try_from(i32::from_be_bytes([l0, l1, l2, l3]))
     {
         let next = from + BatchHeader::PREFIX as u64 + length;
-        if is_whole_batch(window, next)?.is_some() {
-            return Ok(Some(next));
+        match try_whole_batch(window, next)? {
+            Next::Nothing => {}
+            found => return Ok(found),
         }
     }
     let mut position = from + 1;
@@ -150,12 +162,25 @@ pub(super) fn next_whole_batch(window: &mut Window<'_>, base_offset: i64, from: 
         };
         let is_likely = bytes.get(skip..).is_some_and(|bytes| looks_like_header(bytes, base_offset));
         position += skip as u64;
-        if is_likely && is_whole_batch(window, position)?.is_some() {
-            return Ok(Some(position));
+        if is_likely {
+            match try_whole_batch(window, position)? {
+                Next::Nothing => {}
+                found => return Ok(found),
+            }
         }
         position += 1;
     }
-    Ok(None)
+    Ok(Next::Nothing)
+}
+
+/// Whether a whole batch is at `position`, within what a search may sum for nothing.
+fn try_whole_batch(window: &mut Window<'_>, position: u64) -> Result<Next> {
+    if is_whole_batch(window, position)?.is_some() {
+        return Ok(Next::At(position));
+    }
+    let size = BatchHeader::parse(window.bytes(position, BatchHeader::SIZE)?).map_or(0, |header| header.size() as u64);
+    let summed = if size <= window.len().saturating_sub(position) { size } else { 0 };
+    Ok(if window.spend(summed) { Next::Nothing } else { Next::Unknown })
 }
 
 /// What keeps the search from summing up megabytes for every byte that happens to be 2.
@@ -220,6 +245,29 @@ mod tests {
         assert!(matches!(with_window(&bytes, |window| look(window, place, Crc::Skip).unwrap()), Found::Batch(_)));
     }
 
+    /// Headers of 61 bytes that each claim all the rest of the file.
+    fn headers_to_the_end(count: usize) -> Vec<u8> {
+        let len = count * BatchHeader::SIZE;
+        let mut bytes = vec![9; BatchHeader::SIZE];
+        for start in (BatchHeader::SIZE..len).step_by(BatchHeader::SIZE) {
+            let mut head = batch(1, b"");
+            head[17] ^= 1;
+            head[8..12].copy_from_slice(&((len - start - BatchHeader::PREFIX) as i32).to_be_bytes());
+            bytes.extend_from_slice(&head);
+        }
+        bytes
+    }
+
+    #[test]
+    fn a_search_among_headers_that_all_lie_is_given_up() {
+        let bytes = [headers_to_the_end(150_000), batch(2, b"last")].concat();
+        let found = with_window(&bytes, |window| next_whole_batch(window, 0, 0).unwrap());
+        assert_eq!(found, Next::Unknown);
+        let bytes = [headers_to_the_end(500), batch(2, b"last")].concat();
+        let found = with_window(&bytes, |window| next_whole_batch(window, 0, 0).unwrap());
+        assert_eq!(found, Next::At(500 * BatchHeader::SIZE as u64));
+    }
+
     #[test]
     fn the_next_whole_batch_is_the_log_s_own_and_is_found_across_windows() {
         let inner = batch(0, b"inner");
@@ -228,14 +276,15 @@ mod tests {
         let next = damaged.len();
         let content = [damaged.clone(), batch(1, b"next")].concat();
         let found = with_window(&content, |window| next_whole_batch(window, 0, 0).unwrap());
-        assert_eq!(found, Some(next as u64), "the length of the damaged batch points at it");
+        assert_eq!(found, Next::At(next as u64), "the length of the damaged batch points at it");
         // Without a length to go by it is found byte by byte, at whatever place.
         for shift in [0, 1, 60, 61, 62] {
             let content = [vec![2; WINDOW - shift], batch(7, b"next"), vec![2; 100]].concat();
             let found = with_window(&content, |window| next_whole_batch(window, 0, 0).unwrap());
-            assert_eq!(found, Some((WINDOW - shift) as u64));
+            assert_eq!(found, Next::At((WINDOW - shift) as u64));
         }
-        assert_eq!(with_window(&damaged[..50], |window| next_whole_batch(window, 0, 0).unwrap()), None);
-        assert_eq!(with_window(&vec![2; 4 * WINDOW], |window| next_whole_batch(window, 0, 0).unwrap()), None);
+        assert_eq!(with_window(&damaged[..50], |window| next_whole_batch(window, 0, 0).unwrap()), Next::Nothing);
+        let found = with_window(&vec![2; 4 * WINDOW], |window| next_whole_batch(window, 0, 0).unwrap());
+        assert_eq!(found, Next::Nothing);
     }
 }

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use super::housekeeping::Listing;
 use super::names::SegmentFile;
 use super::producers::ProducerState;
-use super::scan::{Crc, Found, Place, is_whole_batch, look, next_whole_batch};
+use super::scan::{Crc, Found, Next, Place, is_whole_batch, look, next_whole_batch};
 use super::tail::{BatchFacts, NewEntries, TailState};
 use super::transactions::AbortedTransaction;
 use super::window::Window;
@@ -180,7 +180,7 @@ impl<'a> Scanner<'a> {
         if is_whole_batch(window, position)?.is_some() {
             return Ok(header.last_offset());
         }
-        self.damage.push(json!({
+        self.tell(json!({
             "event": "damaged", "file": SegmentFile::Log.name(base_offset), "position": position, "bytes": header.size(),
             "offset": end_offset, "reason": format!("it ends before offset {}, the log was closed at {closed}", header.next_offset()),
         }));
@@ -222,17 +222,28 @@ impl<'a> Scanner<'a> {
         Ok(())
     }
 
+    /// Adds to the damage that was stepped over; beyond a number the last finding counts how many more there are.
+    fn tell(&mut self, finding: Value) {
+        if self.damage.len() < FINDINGS_MAX {
+            self.damage.push(finding);
+        } else if let Some(Value::Object(last)) = self.damage.last_mut() {
+            let more = last.get("more").and_then(Value::as_u64).unwrap_or(0);
+            last.insert("more".to_owned(), json!(more + 1));
+        }
+    }
+
     /// Goes on behind damage that was synced once: to the next whole batch, or over one whose header still fits what is left of the file. Whether it could.
     fn step_over(&mut self, window: &mut Window<'_>, scan: &mut SegmentScan, reason: &str) -> Result<bool> {
         let TailState { position, end_offset, base_offset, .. } = scan.tail;
         let place = Place { position, base_offset, next_offset: end_offset };
         let bytes = match next_whole_batch(window, base_offset, position)? {
-            Some(next) => {
+            Next::At(next) => {
                 scan.tail.bytes_since_entry += next - position;
                 scan.tail.position = next;
                 next - position
             }
-            None => {
+            Next::Unknown => return Ok(false),
+            Next::Nothing => {
                 let Found::Batch(header) = look(window, place, Crc::Skip)? else { return Ok(false) };
                 let size = header.size() as u64;
                 if position + size != window.len() || header.next_offset() > self.kept_below {
@@ -244,13 +255,16 @@ impl<'a> Scanner<'a> {
             }
         };
         scan.is_behind_damage = true;
-        self.damage.push(json!({
+        self.tell(json!({
             "event": "damaged", "file": SegmentFile::Log.name(base_offset), "position": position, "bytes": bytes,
             "offset": end_offset, "reason": reason,
         }));
         Ok(true)
     }
 }
+
+/// Findings that are told one by one: a report is for people, and a log may be damaged at every second byte.
+const FINDINGS_MAX: usize = 1000;
 
 /// Adds an entry; a log of millions of tiny batches must not end the host for want of memory.
 fn push(bytes: &mut Vec<u8>, entry: &[u8]) -> Result<()> {

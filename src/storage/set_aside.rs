@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 use super::names::SegmentFile;
 use super::recovery::Company;
-use super::scan::{is_whole_batch, next_whole_batch};
+use super::scan::{Next, is_whole_batch, next_whole_batch};
 use super::window::{WINDOW, Window};
 use crate::error::Result;
 use crate::sys::{Access, Dir, File};
@@ -57,7 +57,7 @@ fn preserve(dir: &Dir, base_offset: i64, position: u64, keep: Keep) -> Result<Op
     let mut window = Window::new(&file)?;
     let is_kept = keep == Keep::Everything
         || is_whole_batch(&mut window, position)?.is_some()
-        || next_whole_batch(&mut window, base_offset, position)?.is_some();
+        || next_whole_batch(&mut window, base_offset, position)? != Next::Nothing;
     if !is_kept {
         return Ok(None);
     }

@@ -13,6 +13,7 @@ use super::partition::PartitionLog;
 use super::segment_bytes::SegmentBytes;
 use super::segments::{Extent, SegmentList};
 use super::unpack::{damaged, is_damaged_v2};
+use super::window::vain_max;
 use crate::error::{Error, Result};
 use crate::record::{BatchError, BatchHeader, EntryHeader, batch_link, scan_entry};
 
@@ -33,6 +34,8 @@ pub struct Cursor {
     pub expected: i64,
     /// The batch passed last, if by its header alone: its length is believed until what comes behind does not fit.
     unchecked: Option<(u64, i64)>,
+    /// Bytes summed behind damage for what turned out to be no batch.
+    vain: u64,
 }
 
 /// What stands at a cursor.
@@ -59,7 +62,7 @@ pub enum Resumed {
 #[derive(Debug)]
 pub enum Opened {
     /// A cursor at the segment's first byte.
-    Cursor(Cursor),
+    Cursor(Box<Cursor>),
     /// The list is older than the folder: a file of it is gone.
     Missing,
 }
@@ -71,7 +74,7 @@ impl Cursor {
         let Some(window) = SegmentBytes::open(log, mode, &segment, list.place(at))? else { return Ok(Opened::Missing) };
         let expected = segment.base_offset();
         let next_base = list.next_base(at);
-        Ok(Opened::Cursor(Self {
+        Ok(Opened::Cursor(Box::new(Self {
             list: Arc::clone(list),
             at,
             next_base,
@@ -79,7 +82,8 @@ impl Cursor {
             position: 0,
             expected,
             unchecked: None,
-        }))
+            vain: 0,
+        })))
     }
 
     /// Goes along with a newer list; `false` where the segment is not in it any more.
@@ -253,7 +257,8 @@ impl Cursor {
     }
 
     /// Goes on behind the damage at the cursor: at the batch that the damaged one's length leads to, if that is one, else at the next
-    /// one that a search byte by byte finds. A batch counts if it has offsets that fit and its checksum holds.
+    /// one that a search byte by byte finds. A batch counts if it has offsets that fit and its checksum holds. A search among bytes that are made to
+    /// look like batches ends early, and with it the segment.
     #[cold]
     pub fn pass_damage(&mut self, log: &PartitionLog, end: i64) -> Result<Resumed> {
         let stop = self.stop(end);
@@ -266,7 +271,8 @@ impl Cursor {
             if behind == limit && next == stop {
                 return Ok(Resumed::Behind(stop));
             }
-            if behind < limit && self.is_sound(log, behind, next..stop)? == Some(next) {
+            let is_tried = behind < limit && self.vain <= vain_max(limit);
+            if is_tried && self.is_sound(log, behind, next..stop)? == Some(next) {
                 self.jump(behind, self.expected);
                 return Ok(Resumed::Here);
             }
@@ -284,6 +290,10 @@ impl Cursor {
                 self.jump(position, self.expected);
                 return Ok(Resumed::Here);
             }
+            if self.vain > vain_max(limit) {
+                // Lengths that lie would have the rest of the segment summed again and again.
+                break;
+            }
             position += 1;
         }
         Ok(Resumed::Behind(stop))
@@ -298,7 +308,11 @@ impl Cursor {
             return Ok(None);
         }
         let batch = self.window.at(log, position, header.size())?;
-        Ok(super::unpack::check_crc(&header, batch).is_ok().then_some(header.base_offset))
+        let is_sound = super::unpack::check_crc(&header, batch).is_ok();
+        if !is_sound {
+            self.vain = self.vain.saturating_add(header.size() as u64);
+        }
+        Ok(is_sound.then_some(header.base_offset))
     }
 
     /// Damage at the cursor.

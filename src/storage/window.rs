@@ -18,6 +18,20 @@ pub(super) struct Window<'a> {
     start: u64,
     buffer: Vec<u8>,
     read_size: usize,
+    /// Bytes summed for what turned out to be no batch.
+    vain: u64,
+}
+
+/// What any search may sum for nothing.
+const VAIN_LEAST: u64 = 64 << 20;
+
+/// How often it may sum the whole of a file for nothing, beyond that.
+const VAIN_RATIO: u64 = 4;
+
+/// Most bytes of a file of `len` that a search for batches sums for nothing. Batches that are values of others lie within them, so that even
+/// a file full of such ones comes to less than its length.
+pub(super) fn vain_max(len: u64) -> u64 {
+    len.saturating_mul(VAIN_RATIO).saturating_add(VAIN_LEAST)
 }
 
 /// For a look at a place or two.
@@ -26,7 +40,7 @@ const NARROW: usize = 4096;
 impl<'a> Window<'a> {
     /// Over all of the file as long as it is now.
     pub(super) fn new(file: &'a File) -> Result<Self> {
-        Ok(Self { file, len: file.len()?, start: 0, buffer: Vec::new(), read_size: WINDOW })
+        Ok(Self { file, len: file.len()?, start: 0, buffer: Vec::new(), read_size: WINDOW, vain: 0 })
     }
 
     /// Over all of the file, but reading little at a time.
@@ -53,13 +67,20 @@ impl<'a> Window<'a> {
     }
 
     fn fill(&mut self, position: u64, size: usize) -> Result<()> {
-        let grown = size.saturating_sub(self.buffer.capacity());
+        let grown = size.saturating_sub(self.buffer.len());
         self.buffer.try_reserve(grown).map_err(|_| Error::OutOfMemory { what: "a read buffer", bytes: size })?;
         self.buffer.resize(size, 0);
         self.start = position;
         let count = self.file.read_at(&mut self.buffer, position)?;
         self.buffer.truncate(count);
         Ok(())
+    }
+
+    /// Takes note of bytes that were summed for nothing. Whether a search may go on: one that trusts lengths which lie would take time that
+    /// grows with the square of the file.
+    pub(super) fn spend(&mut self, bytes: u64) -> bool {
+        self.vain = self.vain.saturating_add(bytes);
+        self.vain <= vain_max(self.len)
     }
 
     /// A checksum of bytes `from..to`; `None` where the file ends before.

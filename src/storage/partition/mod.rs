@@ -229,7 +229,7 @@ impl PartitionLog {
         }
     }
 
-    /// Where read_committed ends: the first open transaction, else the end.
+    /// Where read_committed ends: the first open transaction, else the end. Never below the log start, to where records of that transaction may be deleted.
     #[must_use]
     pub fn last_stable_offset(&self) -> i64 {
         let open = match &self.side {
@@ -238,7 +238,7 @@ impl PartitionLog {
             Side::Writer(side) => side.control.open_transaction(),
             Side::Live { control, .. } => control.open_transaction(),
         };
-        open.unwrap_or_else(|| self.published_end())
+        open.map_or_else(|| self.published_end(), |open| open.max(self.log_start()))
     }
 
     /// The three offsets.

@@ -214,17 +214,13 @@ impl Directory {
         self.check()?;
         super::folders::check_topic_name(topic)?;
         let root = self.shared.member().root();
-        let log = self.shared.log(topic, partition, || {
+        self.shared.log(topic, partition, || {
             // A topic exists if its partition 0 does: what a crash left half made or half removed is not there.
             if root.stat(&format!("{topic}-0"))?.is_none() {
                 return Err(Error::UnknownPartition { topic: topic.to_owned(), partition });
             }
             properties::log_config(root, topic, partition, &self.conf)
-        })?;
-        if let Some(flush) = &self.threads.lock().unwrap_or_else(PoisonError::into_inner).flush {
-            log.set_flusher(flush.flusher());
-        }
-        Ok(log)
+        })
     }
 
     /// Opens the log of a partition. `flush.ms` needs the flush thread.
@@ -256,11 +252,7 @@ impl Directory {
         self.shared.member().seat()?;
         let mut threads = self.threads.lock().unwrap_or_else(PoisonError::into_inner);
         if roles.0 & IoRoles::FLUSH != 0 && threads.flush.is_none() {
-            let thread = IoThread::flush(&self.shared, self.config.flush_cpu)?;
-            for log in self.shared.logs().iter() {
-                log.set_flusher(thread.flusher());
-            }
-            threads.flush = Some(thread);
+            threads.flush = Some(IoThread::flush(&self.shared, self.config.flush_cpu)?);
         }
         if roles.0 & IoRoles::PRETOUCH != 0 && threads.pretouch.is_none() {
             threads.pretouch = Some(IoThread::pretouch(&self.shared, self.config.pretouch_cpu)?);

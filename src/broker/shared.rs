@@ -9,6 +9,7 @@ use std::time::Duration;
 use serde_json::Value;
 
 use super::folders::{PartitionFolder, partition_folders};
+use super::io_threads::FlushThreads;
 use super::{Conf, topics};
 use crate::broken::{self, Point, Rule};
 use crate::error::{Error, Result};
@@ -19,6 +20,7 @@ use crate::storage::open::{self, Checkpointed, PageState, Place};
 use crate::storage::partition::PartitionLog;
 use crate::storage::session::{CLEAN_MARKER, Membership};
 use crate::storage::slots::Beginning;
+use crate::storage::writer::Flusher;
 use crate::sys::fork::{GENERATIONS, PerGeneration};
 use crate::sys::{Dir, Identity};
 
@@ -43,6 +45,7 @@ pub struct Shared {
     /// The open logs as a list, for the threads that look at all of them; made anew after a change.
     listed: Mutex<Option<Arc<Vec<Arc<PartitionLog>>>>>,
     report: Mutex<Vec<Value>>,
+    flush_threads: Arc<FlushThreads>,
     handles: Mutex<usize>,
 }
 
@@ -111,6 +114,7 @@ impl Shared {
             logs: Mutex::default(),
             listed: Mutex::default(),
             report: Mutex::new(report),
+            flush_threads: Arc::default(),
             handles: Mutex::new(1),
         })
     }
@@ -119,6 +123,12 @@ impl Shared {
     #[must_use]
     pub fn member(&self) -> &Arc<Membership> {
         &self.member
+    }
+
+    /// What the logs ask for syncs.
+    #[must_use]
+    pub fn flush_threads(&self) -> &FlushThreads {
+        &self.flush_threads
     }
 
     /// What the directory is open for.
@@ -226,6 +236,9 @@ impl Shared {
             DirectoryAccess::Read => open::open_for_reading(&self.member, &place, &mut findings),
         };
         self.report().append(&mut findings);
+        if let Ok(log) = &opened {
+            log.set_flusher(Arc::clone(&self.flush_threads) as Arc<dyn Flusher>);
+        }
         opened
     }
 

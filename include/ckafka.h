@@ -378,9 +378,11 @@ ckafka_err_t ckafka_open(const char *path,
 ckafka_err_t ckafka_close(ckafka_t *h);
 
 /**
- * Makes all records of all partitions durable and writes the checkpoints. Blocks. Any thread.
+ * Makes all records durable of all partitions that this process has used, and writes their checkpoints. Blocks. Any
+ * thread. Partitions that only other processes have open are theirs to sync.
  *
- * Errors: CKAFKA_ERR__IO, CKAFKA_ERR__READONLY, CKAFKA_ERR__DISK_FULL.
+ * A partition that cannot be synced keeps no other from it. Errors: CKAFKA_ERR__IO, CKAFKA_ERR__READONLY,
+ * CKAFKA_ERR__DISK_FULL.
  */
 ckafka_err_t ckafka_sync(ckafka_t *h);
 

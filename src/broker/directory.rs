@@ -158,11 +158,21 @@ impl Directory {
         self.shared.member().check_fork()
     }
 
-    /// Makes everything durable that this process has open, and writes the recovery points.
+    /// Makes everything durable that this process has open, and writes the recovery points. A log that cannot be synced keeps no other from it; the first
+    /// error is reported.
     pub fn sync(&self) -> Result<()> {
         self.check()?;
-        let logs = self.shared.logs();
-        logs.iter().filter(|log| log.is_writer()).try_for_each(|log| log.checkpoint())
+        self.shared.member().seat()?;
+        self.shared.forget_deleted();
+        let mut outcome = Ok(());
+        for log in self.shared.logs().iter().filter(|log| log.is_writer()) {
+            let synced = log.checkpoint();
+            // What was deleted meanwhile needs no sync.
+            if outcome.is_ok() && !log.is_deleted() {
+                outcome = synced;
+            }
+        }
+        outcome
     }
 
     /// What was cut or rebuilt, as JSON.
@@ -263,6 +273,7 @@ impl Directory {
     /// Counters, watermarks and sizes, as JSON.
     pub fn stats(&self) -> Result<String> {
         self.check()?;
+        self.shared.forget_deleted();
         let logs = self.shared.logs();
         let mut partitions = Vec::new();
         let (mut records, mut batches, mut bytes, mut by_kernel, mut copied) = (0, 0, 0, 0, 0);
@@ -273,7 +284,12 @@ impl Directory {
             bytes += counts.bytes;
             by_kernel += log.send_counters().by_kernel.load(Ordering::Relaxed);
             copied += log.send_counters().copied.load(Ordering::Relaxed);
-            partitions.push(partition_stats(log)?);
+            match partition_stats(log) {
+                Ok(stats) => partitions.push(stats),
+                // Deleted meanwhile: a folder that is gone cannot be listed.
+                Err(_) if !self.shared.is_at_path(log)? => {}
+                Err(error) => return Err(error),
+            }
         }
         partitions.sort_unstable_by_key(|partition| (partition["topic"].to_string(), partition["partition"].as_i64()));
         Ok(json!({

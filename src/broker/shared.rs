@@ -166,21 +166,29 @@ impl Shared {
         *self.listed.lock().unwrap_or_else(PoisonError::into_inner) = None;
     }
 
-    /// Lets go of the logs of a topic that was removed; who has one open keeps it.
-    pub fn forget_topic(&self, name: &str) {
-        let of_topic = |(key, _): &(&Key, &LogPlace)| key.0 == name;
-        let places: Vec<LogPlace> = self.places().iter().filter(of_topic).map(|(_, place)| Arc::clone(place)).collect();
-        for place in places {
+    /// Lets go of the logs of topics that were removed, by whom ever: their files take room as long as one is held. Who has one open keeps it.
+    pub fn forget_deleted(&self) {
+        let mut forgotten = Vec::new();
+        self.places().retain(|_, place| {
             // Where it is locked somebody opens it, and will find out.
-            if let Ok(mut here) = place.try_lock()
-                && here.as_ref().is_some_and(|log| log.is_deleted())
-            {
-                *here = None;
+            let Ok(mut here) = place.try_lock() else { return true };
+            if here.as_ref().is_some_and(|log| log.is_deleted()) {
+                forgotten.extend(here.take());
             }
+            here.is_some() || Arc::strong_count(place) > 1
+        });
+        if !forgotten.is_empty() {
+            self.list_anew();
         }
-        self.list_anew();
     }
 
+    /// Whether the folder at the log's path is the one that it has open.
+    pub fn is_at_path(&self, log: &PartitionLog) -> Result<bool> {
+        let there = self.member.root().stat(&format!("{}-{}", log.topic(), log.partition()))?;
+        Ok(there.is_some_and(|there| log.folder().identity().is_ok_and(|here| here == there.identity)))
+    }
+
+    /// Never waits: whoever has the place locked may wait for the gate, which the caller holds.
     fn open_log_of(&self, key: &Key) -> Option<Arc<PartitionLog>> {
         let place = self.places().get(key).cloned();
         place.and_then(|place| place.lock().unwrap_or_else(PoisonError::into_inner).clone())

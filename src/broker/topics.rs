@@ -110,7 +110,7 @@ pub fn delete(shared: &Shared, name: &str) -> Result<()> {
     remove_folders(root, name)?;
     clear_intent(root)?;
     drop(gate);
-    shared.forget_topic(name);
+    shared.forget_deleted();
     Ok(())
 }
 

@@ -72,9 +72,11 @@ pub extern "C" fn ckafka_close(h: *mut ckafka_t) -> ckafka_err_t {
     close::<Arc<Directory>>("ckafka_close", h, |directory| Ok(directory.close()?))
 }
 
-/// Makes all records of all partitions durable and writes the checkpoints. Blocks. Any thread.
+/// Makes all records durable of all partitions that this process has used, and writes their checkpoints. Blocks. Any
+/// thread. Partitions that only other processes have open are theirs to sync.
 ///
-/// Errors: CKAFKA_ERR__IO, CKAFKA_ERR__READONLY, CKAFKA_ERR__DISK_FULL.
+/// A partition that cannot be synced keeps no other from it. Errors: CKAFKA_ERR__IO, CKAFKA_ERR__READONLY,
+/// CKAFKA_ERR__DISK_FULL.
 #[unsafe(no_mangle)]
 pub extern "C" fn ckafka_sync(h: *mut ckafka_t) -> ckafka_err_t {
     on::<Arc<Directory>>("ckafka_sync", h, |directory| Ok(directory.sync()?))

@@ -131,6 +131,7 @@ static void check_refusals(const std::string &path)
     THROWS(ckafka::log(dir, "none"), CKAFKA_ERR_UNKNOWN_TOPIC_OR_PARTITION);
     ckafka::log log(dir, "forked");
     THROWS(log.append("v"), CKAFKA_ERR__READONLY);
+    THROWS(dir.sync(), CKAFKA_ERR__READONLY);
     const ckafka::header_range damaged(ckafka::bytes("\x7f\x7f"));
     THROWS(static_cast<void>(damaged.begin()), CKAFKA_ERR_CORRUPT_MESSAGE);
     ckafka::log nothing;

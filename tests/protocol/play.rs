@@ -9,6 +9,7 @@
 //! | `append COUNT SIZE`               | that many batches of one record, numbered on                                             | last offset     |
 //! | `raw HEX`                         | appends a record with these bytes as value                                               | its offset      |
 //! | `panic_append SIZE`, `panic_appends COUNT SIZE` | an append that is to panic; appends until one does                         |                 |
+//! | `sync_directory`, `stats`         | syncs all; asks for the counters                                                         |                 |
 //! | `durable OFFSET MS`, `sync`, `two_durable OFFSET` | waits; syncs; waits by two threads at once                               |                 |
 //! | `end`, `durable_end`, `rewrites`, `takeovers` |                                                                              | number          |
 //! | `seek OFFSET`, `fetch MS`         | moves the reader; waits for records                                                      | next offset     |
@@ -106,6 +107,8 @@ impl Hands {
             ["panic_appends", count, size] => self.panic_appends(number(count), number(size)),
             ["durable", offset, ms] => self.log().wait_durable(number(offset), wait(ms)).map(nothing).map_err(text),
             ["sync"] => self.log().sync().map(nothing).map_err(text),
+            ["sync_directory"] => self.directory().sync().map(nothing).map_err(text),
+            ["stats"] => self.directory().stats().map_err(text),
             ["two_durable", offset] => self.two_durable(number(offset)),
             ["fetch", ms] => self.fetch(wait(ms)),
             ["fetch_timed", ms] => {

@@ -3,6 +3,7 @@
 #[allow(dead_code, reason = "shared by many tests, each of which uses a part")]
 mod common;
 
+use std::sync::Barrier;
 use std::time::{Duration, Instant};
 
 use ckafka::Error;
@@ -36,4 +37,57 @@ fn sync_request_reaches_a_thread_that_runs() {
     logs::append(&kept, &[Owned::new(1, "by the thread of the second")]).expect("append");
     becomes_durable(&kept);
     logs::close((second, kept));
+}
+
+/// A log that was opened keeps its directory open, also where a close runs beside it.
+#[test]
+fn close_beside_an_open_does_one_of_them() {
+    let place = Scratch::new("handles-race");
+    logs::close(logs::create(place.path(), &[]));
+    let mut both = [0, 0];
+    for round in 0..200 {
+        let directory = logs::open(place.path(), OpenMode::ReadWrite);
+        if round % 2 == 0 {
+            drop(directory.open_log(TOPIC, 0).expect("log opens"));
+        }
+        let barrier = Barrier::new(2);
+        let (opened, closed) = std::thread::scope(|scope| {
+            let opener = scope.spawn(|| {
+                barrier.wait();
+                directory.open_log(TOPIC, 0)
+            });
+            barrier.wait();
+            let closed = directory.close();
+            (opener.join().expect("opener"), closed)
+        });
+        match (opened, closed) {
+            (Ok(log), Err(Error::Busy { .. })) => {
+                both[0] += 1;
+                logs::append(&log, &[Owned::new(1, "v")]).expect("it is open");
+                logs::close((directory, log));
+            }
+            (Err(_), Ok(())) => both[1] += 1,
+            (Err(Error::Busy { .. }), Err(Error::Busy { .. })) => directory.close().expect("closes"),
+            (opened, closed) => panic!("round {round}: opened {:?}, closed {closed:?}", opened.map(|_| ())),
+        }
+    }
+    assert!(both[0] + both[1] > 0, "{both:?}");
+    let directory = logs::open(place.path(), OpenMode::ReadWrite);
+    assert_eq!(directory.watermarks(TOPIC, 0).expect("whole").end, both[0]);
+    directory.close().expect("closes");
+}
+
+/// A sync says that all is durable, which a handle that only reads cannot see to.
+#[test]
+fn sync_of_a_handle_that_only_reads_is_refused() {
+    let place = Scratch::new("handles-sync");
+    let (directory, log) = logs::create(place.path(), &[]);
+    logs::append(&log, &[Owned::new(1, "not durable")]).expect("append");
+    let (reading, read) = logs::reopen_for_reading(place.path());
+    assert!(matches!(reading.sync(), Err(Error::ReadOnly { .. })));
+    assert_eq!(read.watermarks().durable, 0);
+    directory.sync().expect("synced");
+    assert_eq!(read.watermarks().durable, 1);
+    logs::close((reading, read));
+    logs::close((directory, log));
 }

@@ -2,7 +2,7 @@
 
 use std::ops::Deref;
 use std::path::Path;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use serde_json::json;
@@ -53,14 +53,17 @@ pub mod capability {
     pub const SHARED_WRITE: u64 = 16;
 }
 
+/// The bit of `Directory::children` that says that it was closed.
+const CLOSED: usize = 1 << (usize::BITS - 1);
+
 /// An open data directory.
 #[derive(Debug)]
 pub struct Directory {
     shared: Arc<Shared>,
     conf: Conf,
     config: DirectoryConfig,
+    /// Logs that are open, in one word with [`CLOSED`]: none is opened while it is closed.
     children: AtomicUsize,
-    closed: AtomicBool,
     threads: Mutex<Threads>,
 }
 
@@ -71,10 +74,10 @@ struct Threads {
 }
 
 /// A log opened through a directory, which it keeps from being closed.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Log {
     log: Arc<PartitionLog>,
-    directory: Arc<Directory>,
+    directory: Child,
 }
 
 impl Deref for Log {
@@ -84,28 +87,42 @@ impl Deref for Log {
     }
 }
 
-impl Log {
-    fn new(log: Arc<PartitionLog>, directory: &Arc<Directory>) -> Self {
-        directory.children.fetch_add(1, Ordering::SeqCst);
-        Self { log, directory: Arc::clone(directory) }
-    }
+/// A share of a directory that keeps it from being closed.
+#[derive(Debug)]
+struct Child(Arc<Directory>);
 
+impl Child {
+    fn new(directory: &Arc<Directory>) -> Result<Self> {
+        let add = |children: usize| (children & CLOSED == 0).then_some(children + 1);
+        let added = directory.children.fetch_update(Ordering::SeqCst, Ordering::SeqCst, add);
+        added.map(|_| Self(Arc::clone(directory))).map_err(|_| closed())
+    }
+}
+
+impl Clone for Child {
+    fn clone(&self) -> Self {
+        // This one keeps it open.
+        self.0.children.fetch_add(1, Ordering::SeqCst);
+        Self(Arc::clone(&self.0))
+    }
+}
+
+impl Drop for Child {
+    fn drop(&mut self) {
+        self.0.children.fetch_sub(1, Ordering::SeqCst);
+    }
+}
+
+#[cold]
+fn closed() -> Error {
+    Error::Busy { what: "directory", reason: "it was closed".to_owned() }
+}
+
+impl Log {
     /// The directory that it was opened through.
     #[must_use]
     pub fn directory(&self) -> &Arc<Directory> {
-        &self.directory
-    }
-}
-
-impl Clone for Log {
-    fn clone(&self) -> Self {
-        Self::new(Arc::clone(&self.log), &self.directory)
-    }
-}
-
-impl Drop for Log {
-    fn drop(&mut self) {
-        self.directory.children.fetch_sub(1, Ordering::SeqCst);
+        &self.directory.0
     }
 }
 
@@ -127,7 +144,6 @@ impl Directory {
             conf: conf.clone(),
             config,
             children: AtomicUsize::new(0),
-            closed: AtomicBool::new(false),
             threads: Mutex::default(),
         }))
     }
@@ -136,15 +152,15 @@ impl Directory {
     /// tells what could not be made durable or whole, which the next opening mends.
     pub fn close(self: &Arc<Self>) -> Result<()> {
         self.shared.member().check_fork()?;
-        let children = self.children.load(Ordering::SeqCst);
-        if children > 0 {
-            return Err(Error::Busy {
-                what: "directory",
-                reason: format!("{children} handles opened through it are still open"),
-            });
-        }
-        if self.closed.swap(true, Ordering::SeqCst) {
-            return Ok(());
+        match self.children.compare_exchange(0, CLOSED, Ordering::SeqCst, Ordering::SeqCst) {
+            Ok(_) => {}
+            Err(CLOSED) => return Ok(()),
+            Err(children) => {
+                return Err(Error::Busy {
+                    what: "directory",
+                    reason: format!("{children} handles opened through it are still open"),
+                });
+            }
         }
         let threads = std::mem::take(&mut *self.threads.lock().unwrap_or_else(PoisonError::into_inner));
         drop(threads);
@@ -152,8 +168,8 @@ impl Directory {
     }
 
     fn check(&self) -> Result<()> {
-        if self.closed.load(Ordering::SeqCst) {
-            return Err(Error::Busy { what: "directory", reason: "it was closed".to_owned() });
+        if self.children.load(Ordering::SeqCst) & CLOSED != 0 {
+            return Err(closed());
         }
         self.shared.member().check_fork()
     }
@@ -235,6 +251,8 @@ impl Directory {
 
     /// Opens the log of a partition. `flush.ms` needs the flush thread.
     pub fn open_log(self: &Arc<Self>, topic: &str, partition: i32) -> Result<Log> {
+        // Counted before it is opened: a close on another thread either sees it or comes first.
+        let directory = Child::new(self)?;
         let log = self.log(topic, partition)?;
         let flushes = self.threads.lock().unwrap_or_else(PoisonError::into_inner).flush.is_some();
         if let Some(interval) = log.config().flush_interval
@@ -249,7 +267,7 @@ impl Directory {
                 allowed,
             });
         }
-        Ok(Log::new(log, self))
+        Ok(Log { log, directory })
     }
 
     /// Starts the threads asked for that do not run yet, each bound to its configured core.

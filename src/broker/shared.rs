@@ -191,7 +191,7 @@ impl Shared {
     /// Never waits: whoever has the place locked may wait for the gate, which the caller holds.
     fn open_log_of(&self, key: &Key) -> Option<Arc<PartitionLog>> {
         let place = self.places().get(key).cloned();
-        place.and_then(|place| place.lock().unwrap_or_else(PoisonError::into_inner).clone())
+        place.and_then(|place| place.try_lock().ok()?.clone())
     }
 
     /// What was cut, rebuilt or passed over so far.

@@ -245,6 +245,11 @@ impl Directory {
             if root.stat(&format!("{topic}-0"))?.is_none() {
                 return Err(Error::UnknownPartition { topic: topic.to_owned(), partition });
             }
+            // A partition 0 that another process is still making has no configuration yet.
+            let _whole = match self.shared.access() {
+                DirectoryAccess::Write => Some(self.shared.member().gate()?),
+                DirectoryAccess::Read => None,
+            };
             properties::log_config(root, topic, partition, &self.conf)
         })
     }

@@ -431,7 +431,9 @@ ckafka_err_t ckafka_topic_create(ckafka_t *h,
  *
  * Readers and appenders that have it open get CKAFKA_ERR_UNKNOWN_TOPIC_OR_PARTITION from now on; views stay valid.
  *
- * Errors: CKAFKA_ERR_UNKNOWN_TOPIC_OR_PARTITION, CKAFKA_ERR_INVALID_TOPIC, CKAFKA_ERR__READONLY.
+ * Errors: CKAFKA_ERR_UNKNOWN_TOPIC_OR_PARTITION, CKAFKA_ERR_INVALID_TOPIC, CKAFKA_ERR__READONLY, CKAFKA_ERR__BUSY (one
+ * of its folders holds a folder, which is not ours to remove; nothing was deleted), CKAFKA_ERR__TIMED_OUT (another
+ * process keeps the directory or a log of the topic longer than ckafka.lock.timeout.ms).
  *
  * Pointers: `name` is NULL or zero-terminated.
  */

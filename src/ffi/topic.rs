@@ -39,7 +39,9 @@ pub unsafe extern "C" fn ckafka_topic_create(
 ///
 /// Readers and appenders that have it open get CKAFKA_ERR_UNKNOWN_TOPIC_OR_PARTITION from now on; views stay valid.
 ///
-/// Errors: CKAFKA_ERR_UNKNOWN_TOPIC_OR_PARTITION, CKAFKA_ERR_INVALID_TOPIC, CKAFKA_ERR__READONLY.
+/// Errors: CKAFKA_ERR_UNKNOWN_TOPIC_OR_PARTITION, CKAFKA_ERR_INVALID_TOPIC, CKAFKA_ERR__READONLY, CKAFKA_ERR__BUSY (one
+/// of its folders holds a folder, which is not ours to remove; nothing was deleted), CKAFKA_ERR__TIMED_OUT (another
+/// process keeps the directory or a log of the topic longer than ckafka.lock.timeout.ms).
 ///
 /// # Safety
 /// `name` is NULL or zero-terminated.

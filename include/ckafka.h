@@ -414,7 +414,8 @@ ckafka_err_t ckafka_caps(const ckafka_t *h, uint64_t *bits_out);
 /**
  * Creates a topic with partitions 0 to `partition_count` - 1. Any thread.
  *
- * `conf` holds the topic's settings, is copied and may be NULL: those of the directory. They are kept with the topic.
+ * `conf` holds the topic's settings, is copied and may be NULL: those that the directory was opened with. They are kept
+ * with the topic; what it does not say of flush.* and compression.* is up to whoever opens it.
  *
  * Errors: CKAFKA_ERR_TOPIC_ALREADY_EXISTS, CKAFKA_ERR_INVALID_TOPIC, CKAFKA_ERR_INVALID_PARTITIONS,
  * CKAFKA_ERR_INVALID_CONFIG, CKAFKA_ERR__READONLY, CKAFKA_ERR__DISK_FULL.

@@ -14,7 +14,8 @@ use crate::broker::{Directory, partition_for_key};
 
 /// Creates a topic with partitions 0 to `partition_count` - 1. Any thread.
 ///
-/// `conf` holds the topic's settings, is copied and may be NULL: those of the directory. They are kept with the topic.
+/// `conf` holds the topic's settings, is copied and may be NULL: those that the directory was opened with. They are kept
+/// with the topic; what it does not say of flush.* and compression.* is up to whoever opens it.
 ///
 /// Errors: CKAFKA_ERR_TOPIC_ALREADY_EXISTS, CKAFKA_ERR_INVALID_TOPIC, CKAFKA_ERR_INVALID_PARTITIONS,
 /// CKAFKA_ERR_INVALID_CONFIG, CKAFKA_ERR__READONLY, CKAFKA_ERR__DISK_FULL.
@@ -30,8 +31,9 @@ pub unsafe extern "C" fn ckafka_topic_create(
 ) -> ckafka_err_t {
     on::<Arc<Directory>>("ckafka_topic_create", h, |directory| {
         // SAFETY: this function's contract.
-        let (name, conf) = unsafe { (topic(name)?, conf_or_default(conf)?) };
-        Ok(directory.create_topic(name, partition_count, &conf)?)
+        let (name, given) = unsafe { (topic(name)?, conf_or_default(conf)?) };
+        let settings = if conf.is_null() { directory.conf().for_new_topic() } else { given };
+        Ok(directory.create_topic(name, partition_count, &settings)?)
     })
 }
 

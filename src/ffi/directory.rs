@@ -41,7 +41,12 @@ pub unsafe extern "C" fn ckafka_open(
         // SAFETY: this function's contract.
         let (path, conf, out) = unsafe { (self::path(path, "path")?, conf_or_default(conf)?, self::out(out, "out")?) };
         let directory = Directory::open(path, &conf, open_mode(flags)?)?;
-        hand_over(Object::Directory(directory), &out)
+        let handed = hand_over(Object::Directory(Arc::clone(&directory)), &out);
+        if handed.is_err() {
+            // Nobody else can, and other handles of this process would wait for it to end the session.
+            let _ = directory.close();
+        }
+        handed
     })
 }
 

@@ -193,7 +193,7 @@ typedef struct {
 /** The topic exists. */
 #define CKAFKA_ERR_TOPIC_ALREADY_EXISTS 36
 
-/** The number of partitions is below 1. */
+/** The number of partitions is below 1 or above 100,000. */
 #define CKAFKA_ERR_INVALID_PARTITIONS 37
 
 /** A configuration key or value is refused; the message names key, value and what is allowed. */
@@ -454,9 +454,10 @@ ckafka_err_t ckafka_topic_list(const ckafka_t *h, char **json_out);
  * Three offsets of a partition. Any thread.
  *
  * `low` is the first offset that can be read, `end` is one past the last published record, `durable` one past the
- * last record that is known to be on disk. All three pointers are required.
+ * last record that is known to be on disk. All three pointers are required. A partition that this process has not
+ * opened yet is opened, as by ckafka_log_open, and stays open with the directory.
  *
- * Errors: CKAFKA_ERR_UNKNOWN_TOPIC_OR_PARTITION, CKAFKA_ERR_INVALID_TOPIC.
+ * Errors: CKAFKA_ERR_UNKNOWN_TOPIC_OR_PARTITION, CKAFKA_ERR_INVALID_TOPIC, CKAFKA_ERR__IO, CKAFKA_ERR__CORRUPT.
  *
  * Pointers: `topic` is NULL or zero-terminated. `low`, `end` and `durable` are NULL or writable.
  */

@@ -74,9 +74,10 @@ pub unsafe extern "C" fn ckafka_topic_list(h: *const ckafka_t, json_out: *mut *m
 /// Three offsets of a partition. Any thread.
 ///
 /// `low` is the first offset that can be read, `end` is one past the last published record, `durable` one past the
-/// last record that is known to be on disk. All three pointers are required.
+/// last record that is known to be on disk. All three pointers are required. A partition that this process has not
+/// opened yet is opened, as by ckafka_log_open, and stays open with the directory.
 ///
-/// Errors: CKAFKA_ERR_UNKNOWN_TOPIC_OR_PARTITION, CKAFKA_ERR_INVALID_TOPIC.
+/// Errors: CKAFKA_ERR_UNKNOWN_TOPIC_OR_PARTITION, CKAFKA_ERR_INVALID_TOPIC, CKAFKA_ERR__IO, CKAFKA_ERR__CORRUPT.
 ///
 /// # Safety
 /// `topic` is NULL or zero-terminated. `low`, `end` and `durable` are NULL or writable.

@@ -39,6 +39,30 @@ fn sync_request_reaches_a_thread_that_runs() {
     logs::close((second, kept));
 }
 
+/// A signal for the process is for the program's threads: one of the library's would run the handler and wake nobody.
+#[test]
+fn threads_of_the_library_take_no_signal() {
+    let place = Scratch::new("handles-signals");
+    let (directory, log) = logs::create(place.path(), &[]);
+    directory.start_io_threads(IoRoles(IoRoles::FLUSH | IoRoles::PRETOUCH)).expect("threads start");
+    let mut found = 0;
+    for thread in std::fs::read_dir("/proc/self/task").expect("threads") {
+        let folder = thread.expect("a thread").path();
+        let Ok(status) = std::fs::read_to_string(folder.join("status")) else { continue };
+        let field = |name: &str| {
+            status.lines().find_map(|line| line.strip_prefix(name)).expect("the kernel says so").trim().to_owned()
+        };
+        if field("Name:") == "ckafka-pretouch" || field("Name:") == "ckafka-flush" {
+            let blocked = u64::from_str_radix(&field("SigBlk:"), 16).expect("a mask");
+            // Interrupt, alarm, termination, child: bits from 0. Another test's thread may be about to block them.
+            let takes_none = [2, 14, 15, 17].iter().all(|signal| blocked >> (signal - 1) & 1 == 1);
+            found += usize::from(takes_none);
+        }
+    }
+    assert!(found >= 2, "{found} threads of the library that take none");
+    logs::close((directory, log));
+}
+
 /// A log that was opened keeps its directory open, also where a close runs beside it.
 #[test]
 fn close_beside_an_open_does_one_of_them() {

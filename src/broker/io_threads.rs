@@ -8,7 +8,7 @@ use super::shared::Shared;
 use crate::error::{Error, Result};
 use crate::storage::partition::PartitionLog;
 use crate::storage::writer::Flusher;
-use crate::sys::{affinity, fork};
+use crate::sys::{affinity, fork, shield};
 
 /// How often the flush thread looks at `flush.ms`, where nothing is requested.
 const FLUSH_TICK: Duration = Duration::from_millis(5);
@@ -126,6 +126,7 @@ impl IoThread {
         let bound = Arc::new(OnceLock::new());
         let outcome = Arc::clone(&bound);
         let body = move || {
+            shield::block_all();
             bound.get_or_init(|| Mutex::new(cpu.map_or(Ok(()), affinity::pin_current_thread)));
             // A pass over very many partitions is not begun again at once: at most a fifth of a core.
             let mut pause = tick;

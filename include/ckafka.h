@@ -359,7 +359,8 @@ void ckafka_conf_free(ckafka_conf_t *conf);
  *
  * Errors: CKAFKA_ERR__IO (missing, not readable, a file), CKAFKA_ERR__LOCKED (a running broker),
  * CKAFKA_ERR__READONLY, CKAFKA_ERR__DISK_FULL, CKAFKA_ERR__VERSION, CKAFKA_ERR__CORRUPT, CKAFKA_ERR__FAIL (file system
- * not supported), CKAFKA_ERR_INVALID_CONFIG.
+ * not supported), CKAFKA_ERR__INVALID_ARG (no data directory, or one with a folder that a broker refuses too),
+ * CKAFKA_ERR__BUSY (256 processes write there), CKAFKA_ERR__TIMED_OUT (ckafka.lock.timeout.ms).
  *
  * Pointers: `path` is NULL or zero-terminated. `conf` is NULL or not freed. `out` is NULL or writable.
  */
@@ -746,7 +747,8 @@ ckafka_err_t ckafka_reader_position(const ckafka_reader_t *r, int64_t *out);
  * Borrowed: the reader closes it; poll it, but neither read nor close it. When it is readable, fetch with a timeout of
  * 0 until CKAFKA_ERR__TIMED_OUT, then poll again.
  *
- * Errors: CKAFKA_ERR__IO (out of inotify instances; the message names the limit).
+ * Errors: CKAFKA_ERR__IO (out of inotify instances; the message names the limit), CKAFKA_ERR__READONLY (a directory that
+ * was opened for reading, and nobody writes the log).
  *
  * Pointers: `fd_out` is NULL or writable.
  */
@@ -911,9 +913,10 @@ ckafka_err_t ckafka_pin_thread(int32_t cpu);
  * Starts threads of the library that work for all logs of a directory until it is closed: CKAFKA_IO_* bits.
  *
  * A role that runs already stays as it is. Each thread is bound to the core that ckafka.flush.cpu or
- * ckafka.pretouch.cpu names. The library starts no thread otherwise.
+ * ckafka.pretouch.cpu names, and takes no signal of the program. The library starts no thread otherwise.
  *
- * Errors: CKAFKA_ERR__INVALID_ARG (no role, or an unknown one), CKAFKA_ERR__READONLY, CKAFKA_ERR__IO.
+ * Errors: CKAFKA_ERR__INVALID_ARG (no role, an unknown one, or a core that is not there), CKAFKA_ERR__READONLY,
+ * CKAFKA_ERR__IO.
  */
 ckafka_err_t ckafka_io_threads_start(ckafka_t *h,
                                      uint32_t roles);

@@ -25,7 +25,8 @@ use crate::sys::cancel::NoCancellation;
 ///
 /// Errors: CKAFKA_ERR__IO (missing, not readable, a file), CKAFKA_ERR__LOCKED (a running broker),
 /// CKAFKA_ERR__READONLY, CKAFKA_ERR__DISK_FULL, CKAFKA_ERR__VERSION, CKAFKA_ERR__CORRUPT, CKAFKA_ERR__FAIL (file system
-/// not supported), CKAFKA_ERR_INVALID_CONFIG.
+/// not supported), CKAFKA_ERR__INVALID_ARG (no data directory, or one with a folder that a broker refuses too),
+/// CKAFKA_ERR__BUSY (256 processes write there), CKAFKA_ERR__TIMED_OUT (ckafka.lock.timeout.ms).
 ///
 /// # Safety
 /// `path` is NULL or zero-terminated. `conf` is NULL or not freed. `out` is NULL or writable.

@@ -357,6 +357,11 @@ void ckafka_conf_free(ckafka_conf_t *conf);
  *
  * What a crash left behind is mended before the call returns; ckafka_recovery_report tells what was done.
  *
+ * Calls that need what another process holds wait for it, ckafka.lock.timeout.ms at most and whatever signals come. For
+ * programs whose signal handlers only leave a note there is ckafka.lock.slice.ms: then opening, making and removing
+ * topics, and appending end with CKAFKA_ERR__INTERRUPTED when a handler ran or so much time is over, have done nothing,
+ * and may be called again.
+ *
  * Errors: CKAFKA_ERR__IO (missing, not readable, a file), CKAFKA_ERR__LOCKED (a running broker),
  * CKAFKA_ERR__READONLY, CKAFKA_ERR__DISK_FULL, CKAFKA_ERR__VERSION, CKAFKA_ERR__CORRUPT, CKAFKA_ERR__FAIL (file system
  * not supported), CKAFKA_ERR__INVALID_ARG (no data directory, or one with a folder that a broker refuses too),
@@ -415,8 +420,8 @@ ckafka_err_t ckafka_caps(const ckafka_t *h, uint64_t *bits_out);
 /**
  * Creates a topic with partitions 0 to `partition_count` - 1. Any thread.
  *
- * `conf` holds the topic's settings, is copied and may be NULL: those that the directory was opened with. They are kept
- * with the topic; what it does not say of flush.* and compression.* is up to whoever opens it.
+ * `conf` holds the topic's settings, is copied and may be NULL: none. They are kept with the topic. What is not among them has
+ * its default; how often to flush, and how to compress, that of the configuration with which a process opens the directory.
  *
  * Errors: CKAFKA_ERR_TOPIC_ALREADY_EXISTS, CKAFKA_ERR_INVALID_TOPIC, CKAFKA_ERR_INVALID_PARTITIONS,
  * CKAFKA_ERR_INVALID_CONFIG, CKAFKA_ERR__READONLY, CKAFKA_ERR__DISK_FULL.
@@ -505,7 +510,8 @@ ckafka_err_t ckafka_log_close(ckafka_log_t *log);
  * Errors: CKAFKA_ERR_MESSAGE_TOO_LARGE, CKAFKA_ERR_RECORD_LIST_TOO_LARGE, CKAFKA_ERR_INVALID_TIMESTAMP,
  * CKAFKA_ERR_CORRUPT_MESSAGE (headers), CKAFKA_ERR__DISK_FULL, CKAFKA_ERR__READONLY, CKAFKA_ERR__TIMED_OUT (another
  * process holds the log; nothing was appended), CKAFKA_ERR__IO (also after an earlier failed sync),
- * CKAFKA_ERR_UNKNOWN_TOPIC_OR_PARTITION (deleted).
+ * CKAFKA_ERR_UNKNOWN_TOPIC_OR_PARTITION (deleted). CKAFKA_ERR__INTERRUPTED where ckafka.lock.slice.ms is set: a signal
+ * handler ran, or that time was over, while another process held the log; nothing was appended, call again.
  *
  * Pointers: `records` is NULL or readable for `n` records, and each slice in them is null or readable for its length.
  * `base_out` is NULL or writable.
@@ -522,8 +528,8 @@ ckafka_err_t ckafka_append(ckafka_log_t *log,
  *
  * CKAFKA_ERR__TIMED_OUT and CKAFKA_ERR__INTERRUPTED, both with `base_out` written: the records ARE appended and
  * published, only not known to be durable: go on with ckafka_wait_durable, never append them again.
- * CKAFKA_ERR__BUSY: another process holds the log (ckafka.lock.timeout.ms); nothing was appended. CKAFKA_ERR__IO: the
- * records may or may not be on disk, and the log takes no more appends. Otherwise as ckafka_append.
+ * CKAFKA_ERR__BUSY: another process holds the log (ckafka.lock.timeout.ms, or one slice of it); nothing was appended.
+ * CKAFKA_ERR__IO: the records may or may not be on disk, and the log takes no more appends. Otherwise as ckafka_append.
  *
  * Pointers: As ckafka_append.
  */

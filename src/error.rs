@@ -198,8 +198,8 @@ pub enum Error {
     /// A signal or a wakeup call ended a wait.
     #[error("interrupted while waiting for {what}")]
     Interrupted {
-        /// What was waited for.
-        what: &'static str,
+        /// What was waited for, with slot and owner where there is one.
+        what: Cow<'static, str>,
     },
     /// The directory or partition was opened, or can only be opened, for reading.
     #[error("{}: read-only ({reason})", path.display())]

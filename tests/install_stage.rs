@@ -123,13 +123,14 @@ fn a_program_in_cpp_builds_through_pkg_config() {
     }
 }
 
-#[test]
-fn programs_build_through_cmake() {
-    let stage = Stage::new("install-cmake", "install");
-    for compiler in packaging::compilers() {
+/// Builds a CMake project against an installation, and runs its two programs.
+fn build_through_cmake(project: &str, language: &str, compilers: &[&str]) {
+    let stage = Stage::new(&format!("install-cmake-{language}"), "install");
+    for compiler in compilers {
         let folder = stage.scratch.0.join(compiler);
         let mut configure = Command::new("cmake");
-        configure.arg("-S").arg(source("")).arg("-B").arg(&folder).arg(format!("-DCMAKE_C_COMPILER={compiler}"));
+        configure.arg("-S").arg(source(project)).arg("-B").arg(&folder);
+        configure.arg(format!("-DCMAKE_{language}_COMPILER={compiler}"));
         let package = stage.place(LIBDIR).join("cmake/ckafka");
         packaging::succeeds(configure.arg(format!("-Dckafka_DIR={}", package.display())));
         packaging::succeeds(Command::new("cmake").arg("--build").arg(&folder));
@@ -142,6 +143,16 @@ fn programs_build_through_cmake() {
 }
 
 #[test]
+fn programs_build_through_cmake() {
+    build_through_cmake("", "C", &packaging::compilers());
+}
+
+#[test]
+fn programs_in_cpp_build_through_cmake() {
+    build_through_cmake("cpp", "CXX", &cpp::compilers());
+}
+
+#[test]
 fn what_is_installed_is_whole_and_goes_again() {
     let stage = Stage::new("install-files", "install");
     let version = env!("CARGO_PKG_VERSION");
@@ -149,7 +160,7 @@ fn what_is_installed_is_whole_and_goes_again() {
     assert_eq!(link("libckafka.so"), "libckafka.so.0");
     assert_eq!(link("libckafka.so.0"), format!("libckafka.so.{version}"));
 
-    for name in ["ckafka.h", "ckafka_compat.h"] {
+    for name in ["ckafka.h", "ckafka.hpp", "ckafka_compat.h"] {
         let installed = fs::read(stage.place("/opt/ckafka/include").join(name)).expect("a header");
         assert!(installed == fs::read(driver::root().join("include").join(name)).expect("the header"), "{name}");
     }

@@ -59,6 +59,31 @@ fn writer_number_257_is_refused_until_another_leaves() {
 }
 
 #[test]
+fn a_slice_of_patience_ends_with_nothing_done_and_the_call_may_be_repeated() {
+    let place = made("limits-slices", &[]);
+    let mut owner = writer(&place);
+    let mut other = Puppet::start(place.path(), &[]);
+    other.must("open ckafka.lock.slice.ms=100");
+    other.must(&format!("log {TOPIC} 0"));
+    owner.arm(Point::AppendCopied, Action::Stop);
+    owner.tell("append 1 300");
+    std::thread::sleep(Duration::from_millis(300));
+    for _ in 0..3 {
+        let begun = Instant::now();
+        let refused = other.ask("append 1 300").expect_err("the word is held");
+        assert!(refused.starts_with("Interrupted:") && refused.contains("append word"), "{refused}");
+        assert!(refused.contains("held by slot 0") && begun.elapsed() < Duration::from_secs(3), "{refused}");
+    }
+    owner.go_on();
+    owner.reply().expect("alive").expect("it goes on as if nothing had been");
+    other.must("append 1 300");
+    other.must("close");
+    assert_eq!(owner.number("end"), 2);
+    owner.must("close");
+    truth::check(place.path(), &[(owner.id(), 1), (other.id(), 1)]).expect("each is there once");
+}
+
+#[test]
 fn lack_of_descriptors_is_named_fails_one_call_and_latches_nothing() {
     let place = made("limits-descriptors", &[("segment.bytes", "20000")]);
     let (mut poor, mut other) = (writer(&place), writer(&place));

@@ -13,14 +13,15 @@ use self::table::{KEYS, Key, Scope};
 use crate::error::{Error, Result};
 use crate::record::{Codec, Compression, TimestampType};
 use crate::storage::config::{AppendMode, CheckCrcs, IsolationLevel, LogConfig, OnCorrupt, ReadMode, ReaderConfig};
+use crate::storage::session::LockWaits;
 
 /// What the whole directory handle is set to.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct DirectoryConfig {
     /// `ckafka.filesystem.check`.
     pub filesystem_check: FilesystemCheck,
-    /// `ckafka.lock.timeout.ms`.
-    pub lock_timeout_ms: u64,
+    /// `ckafka.lock.timeout.ms` and `ckafka.lock.slice.ms`.
+    pub lock_waits: LockWaits,
     /// `ckafka.flush.cpu`: the core of the flush thread.
     pub flush_cpu: Option<usize>,
     /// `ckafka.pretouch.cpu`: the core of the pre-touch thread.
@@ -196,7 +197,10 @@ impl Conf {
                 "false" => FilesystemCheck::Skip,
                 _ => FilesystemCheck::Refuse,
             },
-            lock_timeout_ms: self.number("ckafka.lock.timeout.ms")?,
+            lock_waits: LockWaits {
+                timeout: Duration::from_millis(self.number("ckafka.lock.timeout.ms")?),
+                slice: u64::try_from(self.number::<i64>("ckafka.lock.slice.ms")?).ok().map(Duration::from_millis),
+            },
             flush_cpu: self.core("ckafka.flush.cpu")?,
             pretouch_cpu: self.core("ckafka.pretouch.cpu")?,
             network_cpu: self.core("ckafka.network.cpu")?,

@@ -15,6 +15,7 @@ use super::{Conf, properties, topics};
 use crate::error::{Error, Result};
 use crate::storage::names::SegmentFile;
 use crate::storage::partition::{PartitionLog, Watermarks};
+use crate::storage::session::Wait;
 use crate::sys::{Dir, filesystem};
 
 /// How a directory is opened.
@@ -137,8 +138,7 @@ impl Directory {
         };
         let access = if mode == OpenMode::ReadOnly { DirectoryAccess::Read } else { DirectoryAccess::Write };
         check_directory(&root, &config, mode)?;
-        let lock_timeout = std::time::Duration::from_millis(config.lock_timeout_ms);
-        let shared = Shared::join(root, access, conf, lock_timeout)?;
+        let shared = Shared::join(root, access, conf, config.lock_waits)?;
         Ok(Arc::new(Self {
             shared,
             conf: conf.clone(),
@@ -247,7 +247,7 @@ impl Directory {
             }
             // A partition 0 that another process is still making has no configuration yet.
             let _whole = match self.shared.access() {
-                DirectoryAccess::Write => Some(self.shared.member().gate()?),
+                DirectoryAccess::Write => Some(self.shared.member().gate(Wait::MayBreak)?),
                 DirectoryAccess::Read => None,
             };
             properties::log_config(root, topic, partition, &self.conf)

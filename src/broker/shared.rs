@@ -4,7 +4,6 @@
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak};
-use std::time::Duration;
 
 use serde_json::Value;
 
@@ -18,7 +17,7 @@ use crate::storage::config::LogConfig;
 use crate::storage::names::CONTROL;
 use crate::storage::open::{self, Checkpointed, PageState, Place};
 use crate::storage::partition::PartitionLog;
-use crate::storage::session::{CLEAN_MARKER, Membership};
+use crate::storage::session::{CLEAN_MARKER, LockWaits, Membership, Wait};
 use crate::storage::slots::Beginning;
 use crate::storage::writer::Flusher;
 use crate::sys::fork::{GENERATIONS, PerGeneration};
@@ -76,10 +75,10 @@ fn writer_place(identity: Identity) -> WriterPlace {
 
 impl Shared {
     /// Joins a directory, or shares the membership that this process has.
-    pub fn join(root: Dir, access: DirectoryAccess, conf: &Conf, lock_timeout: Duration) -> Result<Arc<Self>> {
+    pub fn join(root: Dir, access: DirectoryAccess, conf: &Conf, waits: LockWaits) -> Result<Arc<Self>> {
         let identity = root.identity()?;
         if access == DirectoryAccess::Read {
-            let member = Membership::join_reader(root, lock_timeout)?;
+            let member = Membership::join_reader(root, waits)?;
             return Ok(Arc::new(Self::over(member, identity, access, conf)?));
         }
         let place = writer_place(identity);
@@ -93,7 +92,7 @@ impl Shared {
                 return Ok(shared);
             }
         }
-        let member = Membership::join_writer(root, lock_timeout, &|root| {
+        let member = Membership::join_writer(root, waits, &|root| {
             topics::finish_intent(root)?;
             create_missing_pages(root)
         })?;
@@ -270,7 +269,7 @@ impl Shared {
         for log in self.logs().iter().filter(|log| log.is_writer() && !log.is_deleted()) {
             outcome.keep(log.sync());
         }
-        let gate = self.member.gate();
+        let gate = self.member.gate(Wait::Whole);
         if let Ok(gate) = &gate {
             match gate.alone_among_writers() {
                 Ok(true) => outcome.keep(self.close_session()),

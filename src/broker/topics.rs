@@ -15,6 +15,7 @@ use crate::error::{Error, Result};
 use crate::storage::leader_epoch::LeaderEpochs;
 use crate::storage::names::SegmentFile;
 use crate::storage::open;
+use crate::storage::session::Wait;
 use crate::sys::{Dir, clock, random};
 
 /// The most partitions that one call makes.
@@ -36,7 +37,7 @@ pub fn create(shared: &Shared, name: &str, partition_count: i32, conf: &Conf) ->
     conf.log_config()?;
     let member = shared.member();
     let session = member.seat()?.0.session();
-    let _gate = member.gate()?;
+    let _gate = member.gate(Wait::MayBreak)?;
     let root = member.root();
     finish_intent(root)?;
     let folders = partition_folders(root)?;
@@ -92,7 +93,7 @@ pub fn delete(shared: &Shared, name: &str) -> Result<()> {
     check_topic_name(name)?;
     let member = shared.member();
     member.seat()?;
-    let gate = member.gate()?;
+    let gate = member.gate(Wait::MayBreak)?;
     let root = member.root();
     finish_intent(root)?;
     let folders: Vec<_> = partition_folders(root)?.into_iter().filter(|folder| folder.topic == name).collect();

@@ -23,6 +23,11 @@ use crate::sys::cancel::NoCancellation;
 ///
 /// What a crash left behind is mended before the call returns; ckafka_recovery_report tells what was done.
 ///
+/// Calls that need what another process holds wait for it, ckafka.lock.timeout.ms at most and whatever signals come. For
+/// programs whose signal handlers only leave a note there is ckafka.lock.slice.ms: then opening, making and removing
+/// topics, and appending end with CKAFKA_ERR__INTERRUPTED when a handler ran or so much time is over, have done nothing,
+/// and may be called again.
+///
 /// Errors: CKAFKA_ERR__IO (missing, not readable, a file), CKAFKA_ERR__LOCKED (a running broker),
 /// CKAFKA_ERR__READONLY, CKAFKA_ERR__DISK_FULL, CKAFKA_ERR__VERSION, CKAFKA_ERR__CORRUPT, CKAFKA_ERR__FAIL (file system
 /// not supported), CKAFKA_ERR__INVALID_ARG (no data directory, or one with a folder that a broker refuses too),

@@ -50,7 +50,8 @@ pub extern "C" fn ckafka_log_close(log: *mut ckafka_log_t) -> ckafka_err_t {
 /// Errors: CKAFKA_ERR_MESSAGE_TOO_LARGE, CKAFKA_ERR_RECORD_LIST_TOO_LARGE, CKAFKA_ERR_INVALID_TIMESTAMP,
 /// CKAFKA_ERR_CORRUPT_MESSAGE (headers), CKAFKA_ERR__DISK_FULL, CKAFKA_ERR__READONLY, CKAFKA_ERR__TIMED_OUT (another
 /// process holds the log; nothing was appended), CKAFKA_ERR__IO (also after an earlier failed sync),
-/// CKAFKA_ERR_UNKNOWN_TOPIC_OR_PARTITION (deleted).
+/// CKAFKA_ERR_UNKNOWN_TOPIC_OR_PARTITION (deleted). CKAFKA_ERR__INTERRUPTED where ckafka.lock.slice.ms is set: a signal
+/// handler ran, or that time was over, while another process held the log; nothing was appended, call again.
 ///
 /// # Safety
 /// `records` is NULL or readable for `n` records, and each slice in them is null or readable for its length.
@@ -113,8 +114,8 @@ pub(super) fn impossible_length(found: impl std::fmt::Display) -> Error {
 ///
 /// CKAFKA_ERR__TIMED_OUT and CKAFKA_ERR__INTERRUPTED, both with `base_out` written: the records ARE appended and
 /// published, only not known to be durable: go on with ckafka_wait_durable, never append them again.
-/// CKAFKA_ERR__BUSY: another process holds the log (ckafka.lock.timeout.ms); nothing was appended. CKAFKA_ERR__IO: the
-/// records may or may not be on disk, and the log takes no more appends. Otherwise as ckafka_append.
+/// CKAFKA_ERR__BUSY: another process holds the log (ckafka.lock.timeout.ms, or one slice of it); nothing was appended.
+/// CKAFKA_ERR__IO: the records may or may not be on disk, and the log takes no more appends. Otherwise as ckafka_append.
 ///
 /// # Safety
 /// As ckafka_append.

@@ -77,7 +77,7 @@ pub unsafe extern "C" fn ckafka_send(
         match outcome.stop {
             SendStop::Done => Ok(()),
             SendStop::WouldBlock => Err(Error::WouldBlock.into()),
-            SendStop::Interrupted => Err(Error::Interrupted { what: "the descriptor to take bytes" }.into()),
+            SendStop::Interrupted => Err(Error::Interrupted { what: "the descriptor to take bytes".into() }.into()),
         }
     })
 }

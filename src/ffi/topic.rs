@@ -14,8 +14,8 @@ use crate::broker::{Directory, partition_for_key};
 
 /// Creates a topic with partitions 0 to `partition_count` - 1. Any thread.
 ///
-/// `conf` holds the topic's settings, is copied and may be NULL: those that the directory was opened with. They are kept
-/// with the topic; what it does not say of flush.* and compression.* is up to whoever opens it.
+/// `conf` holds the topic's settings, is copied and may be NULL: none. They are kept with the topic. What is not among them has
+/// its default; how often to flush, and how to compress, that of the configuration with which a process opens the directory.
 ///
 /// Errors: CKAFKA_ERR_TOPIC_ALREADY_EXISTS, CKAFKA_ERR_INVALID_TOPIC, CKAFKA_ERR_INVALID_PARTITIONS,
 /// CKAFKA_ERR_INVALID_CONFIG, CKAFKA_ERR__READONLY, CKAFKA_ERR__DISK_FULL.

@@ -11,6 +11,7 @@ use super::grow;
 use super::partition::PartitionLog;
 use super::relief;
 use super::roll::{RollStep, roll, roll_reason};
+use super::session::Wait;
 use super::tail::{BatchFacts, NewEntries, TailState};
 use super::writer::{Appender, Writer};
 use crate::broken::{self, Point, Rule};
@@ -61,7 +62,8 @@ pub(super) fn append(
         return Err(Error::BatchExceedsSegment { size, limit: config.segment_bytes });
     }
     let section = Section { log, writer, control, config };
-    let appended = writer.in_append(control, log.folder(), config, |appender| section.run(appender, batch, header));
+    let run = |appender: &mut Appender| section.run(appender, batch, header);
+    let appended = writer.in_append(control, log.folder(), config, Wait::MayBreak, run);
     let appended = match appended {
         Ok(appended) => appended,
         Err(error) => {

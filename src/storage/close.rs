@@ -8,6 +8,7 @@ use super::control::ControlPage;
 use super::durable::bases;
 use super::names::{NEXT, SegmentFile};
 use super::partition::{PartitionLog, WriterSide};
+use super::session::Wait;
 use super::slots::Beginning;
 use super::tail::{NewEntries, TailState};
 use super::writer::Writer;
@@ -97,7 +98,7 @@ impl PartitionLog {
     pub fn checkpoint(&self) -> Result<()> {
         self.sync()?;
         let side = self.writer_side()?;
-        let _gate = side.writer.member.gate()?;
+        let _gate = side.writer.member.gate(Wait::Whole)?;
         write_recovery_point(self, side)
     }
 
@@ -111,8 +112,8 @@ impl PartitionLog {
             return Ok(side.control.published_end());
         }
         let (control, writer) = (&side.control, &side.writer);
-        let end =
-            writer.in_append(control, self.folder(), self.config(), |_| self.trim_active(side, control, writer))?;
+        let trim = |_: &mut _| self.trim_active(side, control, writer);
+        let end = writer.in_append(control, self.folder(), self.config(), Wait::Whole, trim)?;
         self.finish_close(side, end)?;
         // One after the other: a directory may have more partitions than the process may have descriptors.
         writer.let_go(control);
@@ -134,7 +135,7 @@ impl PartitionLog {
             base if base == end => TailState::empty(end, clock::now_ms(), state.leader_epoch),
             _ => return Err(no_state(side, end)),
         };
-        let grow = writer.take_grow(control, self.folder(), self.config())?;
+        let grow = writer.take_grow(control, self.folder(), self.config(), Wait::Whole)?;
         control.set_next_ready(0);
         let mut last = tail;
         let entries = NewEntries { offset: None, time: last.take_time_entry() };

@@ -65,7 +65,7 @@ pub(super) fn wait(
         let slice = if broken::is(Rule::SlicedWaits) { Duration::MAX } else { SLICE };
         let slept = sleep(control, offset, left.map_or(slice, |left| left.min(slice)));
         match slept {
-            Wake::Interrupted => return Err(Error::Interrupted { what: "a record to be durable" }),
+            Wake::Interrupted => return Err(Error::Interrupted { what: "a record to be durable".into() }),
             Wake::TimedOut if left.is_none_or(|left| left > SLICE) => {
                 writer.member.check_fork()?;
                 if published {

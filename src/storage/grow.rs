@@ -9,6 +9,7 @@ use super::active::INDEX_STEP;
 use super::config::LogConfig;
 use super::control::{ControlPage, Counter};
 use super::names::NEXT;
+use super::session::Wait;
 use super::writer::{Grower, Writer};
 use crate::broken::{self, Point};
 use crate::error::{Error, Result};
@@ -37,7 +38,7 @@ pub fn is_due(position: u64, prepared_end: u64) -> bool {
 
 /// Grows until `needed` bytes are prepared: an append that found no room, inside the append word.
 pub fn grow_to(writer: &Writer, control: &ControlPage, folder: &Dir, config: &LogConfig, needed: u64) -> Result<()> {
-    let mut guard = writer.take_grow(control, folder, config)?;
+    let mut guard = writer.take_grow(control, folder, config, Wait::MayBreak)?;
     let grower = writer.grower_of(&mut guard);
     writer.refresh_grower(grower, control, folder, config)?;
     while control.prepared_end() < needed {

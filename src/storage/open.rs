@@ -15,7 +15,7 @@ use super::names::{CONTROL, SegmentFile};
 use super::partition::{PartitionLog, Side, WriterSide};
 use super::producers::ProducerState;
 use super::recovery::{Company, Inspected, Recovered, Shutdown, inspect, recover};
-use super::session::{CLEAN_MARKER, Gate, Membership};
+use super::session::{CLEAN_MARKER, Gate, Membership, Wait};
 use super::slots::Beginning;
 use super::tail::TailState;
 use super::writer::Writer;
@@ -77,7 +77,7 @@ pub fn open_for_writing(
     let (slots, _) = member.seat()?;
     let session = slots.session();
     let folder = place.open_folder(member.root())?;
-    let gate = member.gate()?;
+    let gate = member.gate(Wait::MayBreak)?;
     let control = open_page(&folder, &gate)?;
     if control.session()? == Some(session) || broken::is(Rule::SessionOfPage) && control.session()?.is_some() {
         control.check_version()?;
@@ -162,7 +162,7 @@ fn recover_partition(
     let short = bytes_to_scan(folder, shutdown)? <= SCAN_UNDER_GATE_MAX;
     let company = if short && gate.alone_in_directory()? { Company::Alone } else { Company::Readers };
     let gate = (company == Company::Alone).then_some(gate);
-    writer.in_append(control, folder, place.config, |_| {
+    writer.in_append(control, folder, place.config, Wait::MayBreak, |_| {
         // Who held the word until now may have recovered it.
         if control.is_recovered() {
             return Ok(None);
@@ -301,7 +301,7 @@ pub(super) fn reopen(log: &PartitionLog) -> Result<Arc<PartitionLog>> {
     let Some(member) = log.reader_member() else { return Err(super::wait::stale(log)) };
     let mut checkpointed = Checkpointed::default();
     {
-        let _gate = member.gate_to_read()?;
+        let _gate = member.gate_to_read(Wait::Whole)?;
         let line = |name| -> Result<i64> {
             let (entries, _) = checkpoint::read(member.root(), name)?;
             let line = entries.iter().find(|line| line.topic == log.topic() && line.partition == log.partition());
@@ -368,7 +368,7 @@ pub fn mark_deleted(member: &Arc<Membership>, folder_name: &str) -> Result<()> {
     }
     let writer = Writer::new(Arc::clone(member), &control)?;
     // Nothing is mended: what a dead owner left goes with the files.
-    let word = writer.take(control.append_word(), &folder, "append")?;
+    let word = writer.take(control.append_word(), &folder, "append", Wait::Whole)?;
     control.set_deleted();
     drop(word);
     Ok(())

@@ -11,6 +11,7 @@ use super::control::{ControlPage, Counter};
 use super::grow::prepare_next;
 use super::index::{offset_entries_max, time_entries_max};
 use super::names::{NEXT, SegmentFile};
+use super::session::Wait;
 use super::tail::{NewEntries, TailState};
 use super::writer::{Appender, Writer};
 use crate::broken::{self, Point, Rule};
@@ -79,7 +80,7 @@ pub fn roll(
     tail: &mut TailState,
 ) -> Result<RollStep> {
     let Some(old) = appender.segment.clone() else { return Ok(RollStep::Untouched) };
-    let mut guard = writer.take_grow(control, folder, config)?;
+    let mut guard = writer.take_grow(control, folder, config, Wait::MayBreak)?;
     broken::pass(Point::RollTaken);
     let base_offset = tail.end_offset;
     old.ensure_entries(tail.offset_entries, tail.time_entries)?;

@@ -14,7 +14,7 @@ use super::slots::{Beginning, SLOT_COUNT, SLOTS, SlotPage};
 use crate::broken::{self, Point, Rule};
 use crate::error::{Error, Result};
 use crate::sys::cancel::NoCancellation;
-use crate::sys::word::Owner;
+use crate::sys::word::{Owner, Patience, Signals};
 use crate::sys::{Access, Dir, File, fork, lock};
 
 /// Kafka's lock file.
@@ -42,8 +42,54 @@ pub struct Membership {
     gate: Mutex<()>,
     /// Set under the gate: who comes to it later has no part in the session any more.
     has_left: AtomicBool,
-    lock_timeout: Duration,
+    lock_waits: LockWaits,
     fork_generation: u32,
+}
+
+/// How long others are waited for: at their words, and at the gate.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct LockWaits {
+    /// `ckafka.lock.timeout.ms`.
+    pub timeout: Duration,
+    /// `ckafka.lock.slice.ms`: the longest time that one call waits, if it may break, and `None` where signals end no wait.
+    pub slice: Option<Duration>,
+}
+
+/// Whether a wait for others may end with `Interrupted` before its time is over.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Wait {
+    /// No: something was done before it that must not be done twice.
+    Whole,
+    /// Yes, if the program asked for that: nothing was done, and the call may be repeated.
+    MayBreak,
+}
+
+impl LockWaits {
+    /// For one wait.
+    #[must_use]
+    pub fn patience(&self, wait: Wait) -> Patience {
+        match self.slice {
+            Some(slice) if wait == Wait::MayBreak => {
+                Patience { timeout: slice.min(self.timeout), signals: Signals::End }
+            }
+            _ => self.timeout.into(),
+        }
+    }
+
+    /// The error of a wait that ended without what it was for.
+    #[must_use]
+    pub fn given_up(&self, what: String, waited: Duration) -> Error {
+        if waited < self.timeout {
+            return Error::Interrupted { what: what.into() };
+        }
+        Error::TimedOut { what: what.into(), waited_ms: waited.as_millis() as u64 }
+    }
+}
+
+impl From<Duration> for LockWaits {
+    fn from(timeout: Duration) -> Self {
+        Self { timeout, slice: None }
+    }
 }
 
 #[derive(Debug)]
@@ -85,9 +131,9 @@ impl Drop for Gate<'_> {
 impl Membership {
     /// Joins a directory as a writer. Whoever finds no other writer runs `at_begin` and begins a session, alone under the gate; the clean marker is removed, durably,
     /// as the last step, so that an opening that fails leaves the directory as clean as it was.
-    pub fn join_writer(root: Dir, lock_timeout: Duration, at_begin: &dyn Fn(&Dir) -> Result<()>) -> Result<Self> {
-        let dir = &root;
-        let file = lock_checked(dir, lock_timeout, Entry::Writer)?;
+    pub fn join_writer(root: Dir, waits: impl Into<LockWaits>, at_begin: &dyn Fn(&Dir) -> Result<()>) -> Result<Self> {
+        let (dir, waits) = (&root, waits.into());
+        let file = lock_checked(dir, waits, Wait::MayBreak, Entry::Writer)?;
         let alone = lock::try_exclusive(&file, WRITERS_BYTE)?;
         let clean = alone && dir.stat(CLEAN_MARKER)?.is_some();
         let slots = if alone {
@@ -116,17 +162,17 @@ impl Membership {
             dir.sync()?;
         }
         lock::unlock(&file, GATE_BYTE)?;
-        Ok(Self::over(root, Some(file), Some(WriterSeat { slots, owner }), lock_timeout))
+        Ok(Self::over(root, Some(file), Some(WriterSeat { slots, owner }), waits))
     }
 
     /// Joins as a reader that changes nothing: gate and byte 0 shared; where `.lock` is missing, no lock at all.
-    pub fn join_reader(root: Dir, lock_timeout: Duration) -> Result<Self> {
-        let member = Self::over(root, None, None, lock_timeout);
-        drop(member.gate_to_read()?);
+    pub fn join_reader(root: Dir, waits: impl Into<LockWaits>) -> Result<Self> {
+        let member = Self::over(root, None, None, waits.into());
+        drop(member.gate_to_read(Wait::MayBreak)?);
         Ok(member)
     }
 
-    fn over(root: Dir, file: Option<LockFile>, writer: Option<WriterSeat>, lock_timeout: Duration) -> Self {
+    fn over(root: Dir, file: Option<LockFile>, writer: Option<WriterSeat>, lock_waits: LockWaits) -> Self {
         let lock_file = OnceLock::new();
         if let Some(file) = file {
             let _ = lock_file.set(file);
@@ -138,18 +184,20 @@ impl Membership {
             seen_slots: Mutex::default(),
             gate: Mutex::new(()),
             has_left: AtomicBool::new(false),
-            lock_timeout,
+            lock_waits,
             fork_generation: fork::generation(),
         }
     }
 
     /// Takes the gate, waiting with bounded sleeps. `Busy` once this process has left: another session may have begun since.
-    pub fn gate(&self) -> Result<Gate<'_>> {
+    pub fn gate(&self, wait: Wait) -> Result<Gate<'_>> {
         self.check_fork()?;
         let thread = self.gate.lock().unwrap_or_else(PoisonError::into_inner);
         let file = self.lock_file.get();
         if let Some(file) = file {
-            wait_for(file, self.lock_timeout, "the gate of the directory", || lock::try_exclusive(file, GATE_BYTE))?;
+            wait_for(file, self.lock_waits, wait, "the gate of the directory", || {
+                lock::try_exclusive(file, GATE_BYTE)
+            })?;
         }
         let gate = Gate { member: self, _thread: thread };
         if self.has_left.load(SeqCst) {
@@ -177,15 +225,17 @@ impl Membership {
     }
 
     /// Takes the gate shared, with byte 0 where this process has not got it yet. Without a lock file there is nothing to take.
-    pub fn gate_to_read(&self) -> Result<Gate<'_>> {
+    pub fn gate_to_read(&self, wait: Wait) -> Result<Gate<'_>> {
         self.check_fork()?;
         let thread = self.gate.lock().unwrap_or_else(PoisonError::into_inner);
         match self.lock_file.get() {
             Some(file) => {
-                wait_for(file, self.lock_timeout, "the gate of the directory", || lock::try_shared(file, GATE_BYTE))?;
+                wait_for(file, self.lock_waits, wait, "the gate of the directory", || {
+                    lock::try_shared(file, GATE_BYTE)
+                })?;
             }
             None if self.root.stat(LOCK)?.is_some() => {
-                let _ = self.lock_file.set(lock_checked(&self.root, self.lock_timeout, Entry::Reader)?);
+                let _ = self.lock_file.set(lock_checked(&self.root, self.lock_waits, wait, Entry::Reader)?);
             }
             None => {}
         }
@@ -255,8 +305,8 @@ impl Membership {
 
     /// How long words and the gate are waited for.
     #[must_use]
-    pub fn lock_timeout(&self) -> Duration {
-        self.lock_timeout
+    pub fn lock_waits(&self) -> LockWaits {
+        self.lock_waits
     }
 
     /// Whether this is a forked child, which has no part in it: neither locks nor pages.
@@ -301,7 +351,7 @@ enum Entry {
 }
 
 /// Opens `.lock` with byte 0 shared and the gate held, making sure that it still is the file at its path.
-fn lock_checked(dir: &Dir, timeout: Duration, entry: Entry) -> Result<LockFile> {
+fn lock_checked(dir: &Dir, waits: LockWaits, wait: Wait, entry: Entry) -> Result<LockFile> {
     loop {
         let file = match entry {
             Entry::Writer => dir.open_or_create_file(LOCK)?,
@@ -310,7 +360,7 @@ fn lock_checked(dir: &Dir, timeout: Duration, entry: Entry) -> Result<LockFile> 
         let file = LockFile { _released: fork::release_in_child(&file)?, file };
         // Byte 0 first: a broker locks the whole file, and waiting for the gate behind it would take for ever.
         take_broker_byte(&file)?;
-        wait_for(&file, timeout, "the gate of the directory", || match entry {
+        wait_for(&file, waits, wait, "the gate of the directory", || match entry {
             Entry::Writer => lock::try_exclusive(&file, GATE_BYTE),
             Entry::Reader => lock::try_shared(&file, GATE_BYTE),
         })?;
@@ -334,25 +384,32 @@ fn take_broker_byte(file: &File) -> Result<()> {
     if !lock::is_free(file, BYTE_OF_NOBODY)? {
         return Err(locked());
     }
-    wait_for(file, BROKER_PATIENCE, "byte 0", || lock::try_shared(file, BROKER_BYTE)).map_err(|error| match error {
+    let tested = wait_for(file, BROKER_PATIENCE.into(), Wait::Whole, "byte 0", || lock::try_shared(file, BROKER_BYTE));
+    tested.map_err(|error| match error {
         Error::TimedOut { .. } => locked(),
         other => other,
     })
 }
 
 /// Polls with growing sleeps of at most 5 ms (`F_SETLKW` can report a deadlock that is none).
-fn wait_for(file: &File, timeout: Duration, what: &str, mut attempt: impl FnMut() -> Result<bool>) -> Result<()> {
+fn wait_for(
+    file: &File,
+    waits: LockWaits,
+    wait: Wait,
+    what: &str,
+    mut attempt: impl FnMut() -> Result<bool>,
+) -> Result<()> {
     // A sleep is a cancellation point.
     let _whole = NoCancellation::begin();
-    let begun = Instant::now();
+    let (begun, patience) = (Instant::now(), waits.patience(wait).timeout);
     let mut pause = Duration::from_micros(50);
     loop {
         if attempt()? {
             return Ok(());
         }
-        if begun.elapsed() >= timeout {
-            let what = format!("{what} ({})", file.path().display());
-            return Err(Error::TimedOut { what: what.into(), waited_ms: begun.elapsed().as_millis() as u64 });
+        let waited = begun.elapsed();
+        if waited >= patience {
+            return Err(waits.given_up(format!("{what} ({})", file.path().display()), waited));
         }
         sleep(pause);
         pause = (pause * 2).min(Duration::from_millis(5));

@@ -6,6 +6,7 @@
 use super::config::LogConfig;
 use super::control::{ControlPage, Counter};
 use super::names::SegmentFile;
+use super::session::Wait;
 use super::tail::TailState;
 use super::writer::{Appender, Writer};
 use crate::broken::{self, Point, Rule};
@@ -24,7 +25,7 @@ pub fn take_over(
     control.count(Counter::Takeovers);
     if !control.is_recovered() {
         // The dead was recovering: nothing was published in this session yet, and recovery begins again with the log. Only grow may be left held.
-        drop(writer.take(control.grow_word(), folder, "grow")?);
+        drop(writer.take(control.grow_word(), folder, "grow", Wait::Whole)?);
         return Ok(());
     }
     let result = mend(writer, appender, control, folder, config);
@@ -45,7 +46,10 @@ fn mend(
     folder: &Dir,
     config: &LogConfig,
 ) -> Result<()> {
-    let grow = if broken::is(Rule::TakerTakesGrow) { None } else { Some(writer.take_grow(control, folder, config)?) };
+    let grow = match broken::is(Rule::TakerTakesGrow) {
+        true => None,
+        false => Some(writer.take_grow(control, folder, config, Wait::Whole)?),
+    };
     broken::pass(Point::TakerTookGrow);
     // Before the folder is listed: readers of the old list would walk off the old file.
     let generation = match broken::is(Rule::TakerBumpsGeneration) {

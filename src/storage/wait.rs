@@ -68,7 +68,7 @@ impl Wakeup {
     #[cold]
     fn cancel(&self) -> Result<()> {
         self.flag.store(0, SeqCst);
-        Err(Error::Interrupted { what: WHAT })
+        Err(Error::Interrupted { what: WHAT.into() })
     }
 }
 
@@ -107,7 +107,7 @@ pub(super) fn wait_beyond(
             Wake::Interrupted => {
                 // A wakeup that came by a signal handler of this thread is used up with it.
                 wakeup.check()?;
-                return Err(Error::Interrupted { what: WHAT });
+                return Err(Error::Interrupted { what: WHAT.into() });
             }
             Wake::TimedOut if log.is_stale() => return Err(stale(log)),
             Wake::TimedOut => {}

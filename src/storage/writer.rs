@@ -12,7 +12,7 @@ use super::config::LogConfig;
 use super::control::{ControlPage, Counter};
 use super::durable;
 use super::names::SegmentFile;
-use super::session::Membership;
+use super::session::{Membership, Wait};
 use super::takeover::take_over;
 use crate::broken::{self, Rule};
 use crate::error::{Error, Result};
@@ -155,9 +155,10 @@ impl Writer {
         control: &ControlPage,
         folder: &Dir,
         config: &LogConfig,
+        wait: Wait,
         work: impl FnOnce(&mut Appender) -> Result<T>,
     ) -> Result<T> {
-        let (mut guard, taken) = self.take(control.append_word(), folder, "append")?;
+        let (mut guard, taken) = self.take(control.append_word(), folder, "append", wait)?;
         let appender = self.appender.get(&mut guard);
         let run = AssertUnwindSafe(|| {
             if taken != Taken::Free && control.is_recovered() && !control.is_stopped() {
@@ -179,19 +180,32 @@ impl Writer {
 
     /// Takes a word, from the dead if need be. Who gets the append word from the dead has to mend: see `in_append`.
     #[inline]
-    pub fn take<'a>(&self, word: &'a AtomicU32, folder: &Dir, name: &str) -> Result<(WordGuard<'a>, Taken)> {
+    pub fn take<'a>(
+        &self,
+        word: &'a AtomicU32,
+        folder: &Dir,
+        name: &str,
+        wait: Wait,
+    ) -> Result<(WordGuard<'a>, Taken)> {
         match word::try_lock(word, self.me) {
             Some(guard) => Ok((guard, Taken::Free)),
-            None => self.take_slowly(word, folder, name),
+            None => self.take_slowly(word, folder, name, wait),
         }
     }
 
     #[cold]
-    fn take_slowly<'a>(&self, word: &'a AtomicU32, folder: &Dir, name: &str) -> Result<(WordGuard<'a>, Taken)> {
+    fn take_slowly<'a>(
+        &self,
+        word: &'a AtomicU32,
+        folder: &Dir,
+        name: &str,
+        wait: Wait,
+    ) -> Result<(WordGuard<'a>, Taken)> {
         let dead = |owner: Owner| self.member.is_dead(owner);
-        word::lock(word, self.me, self.member.lock_timeout(), &dead).map_err(|held| Error::TimedOut {
-            what: format!("the {name} word of {}, held by {}", folder.path().display(), held.owner).into(),
-            waited_ms: held.waited.as_millis() as u64,
+        let waits = self.member.lock_waits();
+        word::lock(word, self.me, waits.patience(wait), &dead).map_err(|held| {
+            let what = format!("the {name} word of {}, held by {}", folder.path().display(), held.owner);
+            waits.given_up(what, held.waited)
         })
     }
 
@@ -249,8 +263,14 @@ impl Writer {
     }
 
     /// Takes the grow word; after a dead owner the generation is bumped, the folder listed and the prepared end set before anything grows.
-    pub fn take_grow<'a>(&self, control: &'a ControlPage, folder: &Dir, config: &LogConfig) -> Result<GrowGuard<'a>> {
-        let (guard, taken) = self.take(control.grow_word(), folder, "grow")?;
+    pub fn take_grow<'a>(
+        &self,
+        control: &'a ControlPage,
+        folder: &Dir,
+        config: &LogConfig,
+        wait: Wait,
+    ) -> Result<GrowGuard<'a>> {
+        let (guard, taken) = self.take(control.grow_word(), folder, "grow", wait)?;
         let mut guard = GrowGuard { guard, control };
         if let Taken::FromDead(_) = taken
             && !broken::is(Rule::GrowTakerRefreshes)

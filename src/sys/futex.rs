@@ -49,7 +49,7 @@ mod tests {
     use std::time::Instant;
 
     use super::*;
-    use crate::sys::testing::{Child, shared_words, soon};
+    use crate::sys::testing::{Child, shared_words, soon, under_signals};
 
     #[test]
     fn a_word_that_moved_on_is_not_slept_on() {
@@ -86,27 +86,7 @@ mod tests {
 
     #[test]
     fn a_signal_handler_ends_the_wait() {
-        extern "C" fn nothing(_signal: libc::c_int) {}
-        // SAFETY: zeroes are a valid sigaction without SA_RESTART; the handler does nothing. No other test uses SIGUSR2.
-        unsafe {
-            let mut action: libc::sigaction = std::mem::zeroed();
-            action.sa_sigaction = nothing as extern "C" fn(libc::c_int) as usize;
-            assert_eq!(libc::sigaction(libc::SIGUSR2, &raw const action, std::ptr::null_mut()), 0);
-        }
-        // SAFETY: the number of the calling thread, which outlives the scope below.
-        let sleeper = unsafe { libc::pthread_self() };
-        let woken = AtomicU32::new(0);
-        std::thread::scope(|scope| {
-            scope.spawn(|| {
-                while woken.load(Acquire) == 0 {
-                    std::thread::sleep(Duration::from_millis(5));
-                    // SAFETY: the thread waits for this scope to end.
-                    unsafe { libc::pthread_kill(sleeper, libc::SIGUSR2) };
-                }
-            });
-            let ended = wait(&AtomicU32::new(1), 1, Some(Duration::from_secs(10)));
-            woken.store(1, Release);
-            assert_eq!(ended, Wake::Interrupted);
-        });
+        let ended = under_signals(|| wait(&AtomicU32::new(1), 1, Some(Duration::from_secs(10))));
+        assert_eq!(ended, Wake::Interrupted);
     }
 }

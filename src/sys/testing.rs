@@ -51,6 +51,32 @@ pub(crate) fn in_own_process(test: &str, body: impl FnOnce()) {
     assert!(text.contains("1 passed"), "no such test: {test}\n{text}");
 }
 
+/// Runs `work` on a thread that handles a signal, which does nothing, every 5 ms.
+pub(crate) fn under_signals<T>(work: impl FnOnce() -> T) -> T {
+    extern "C" fn nothing(_signal: libc::c_int) {}
+    // SAFETY: zeroes are a valid sigaction without SA_RESTART; the handler does nothing. Nobody else uses SIGUSR2.
+    unsafe {
+        let mut action: libc::sigaction = std::mem::zeroed();
+        action.sa_sigaction = nothing as extern "C" fn(libc::c_int) as usize;
+        assert_eq!(libc::sigaction(libc::SIGUSR2, &raw const action, std::ptr::null_mut()), 0);
+    }
+    // SAFETY: the number of the calling thread, which outlives the scope below.
+    let worker = unsafe { libc::pthread_self() };
+    let over = AtomicU32::new(0);
+    std::thread::scope(|scope| {
+        scope.spawn(|| {
+            while over.load(Ordering::Acquire) == 0 {
+                std::thread::sleep(Duration::from_millis(5));
+                // SAFETY: the thread waits for this scope to end.
+                unsafe { libc::pthread_kill(worker, libc::SIGUSR2) };
+            }
+        });
+        let result = work();
+        over.store(1, Ordering::Release);
+        result
+    })
+}
+
 /// A forked child, killed and reaped when dropped.
 pub(crate) struct Child(libc::pid_t);
 

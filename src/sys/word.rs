@@ -153,6 +153,30 @@ fn wake_one(word: &AtomicU32) {
     futex::wake(word, 1);
 }
 
+/// How long a word is waited for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Patience {
+    /// At most.
+    pub timeout: Duration,
+    /// Whether a signal ends the wait before.
+    pub signals: Signals,
+}
+
+/// What a signal handler that ran does to a wait.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Signals {
+    /// Nothing.
+    Ignored,
+    /// It ends the wait, unless it ran in the moment between two sleeps.
+    End,
+}
+
+impl From<Duration> for Patience {
+    fn from(timeout: Duration) -> Self {
+        Self { timeout, signals: Signals::Ignored }
+    }
+}
+
 /// Why a word was not had.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Held {
@@ -168,11 +192,11 @@ pub struct Held {
 pub fn lock<'a>(
     word: &'a AtomicU32,
     me: Owner,
-    timeout: Duration,
+    patience: impl Into<Patience>,
     is_dead: &dyn Fn(Owner) -> bool,
 ) -> Result<(WordGuard<'a>, Taken), Held> {
     let cancellation = NoCancellation::begin();
-    let taken = if claim(word, me) { Taken::Free } else { lock_slowly(word, me, timeout, is_dead)? };
+    let taken = if claim(word, me) { Taken::Free } else { lock_slowly(word, me, patience.into(), is_dead)? };
     Ok((WordGuard { word, _cancellation: cancellation }, taken))
 }
 
@@ -184,7 +208,12 @@ pub fn try_lock(word: &AtomicU32, me: Owner) -> Option<WordGuard<'_>> {
 }
 
 #[cold]
-fn lock_slowly(word: &AtomicU32, me: Owner, timeout: Duration, is_dead: &dyn Fn(Owner) -> bool) -> Result<Taken, Held> {
+fn lock_slowly(
+    word: &AtomicU32,
+    me: Owner,
+    patience: Patience,
+    is_dead: &dyn Fn(Owner) -> bool,
+) -> Result<Taken, Held> {
     let start = Instant::now();
     for _ in 0..SPINS {
         if word.load(Relaxed) == 0 && word.compare_exchange(0, me.bits(), Acquire, Relaxed).is_ok() {
@@ -192,7 +221,7 @@ fn lock_slowly(word: &AtomicU32, me: Owner, timeout: Duration, is_dead: &dyn Fn(
         }
         spin_loop();
     }
-    let mut ask = true;
+    let (mut ask, mut interrupted) = (true, false);
     // Who has slept, or takes the word from the dead, cannot know whether others sleep, and takes the duty to wake them.
     let mut duty = 0;
     loop {
@@ -211,15 +240,18 @@ fn lock_slowly(word: &AtomicU32, me: Owner, timeout: Duration, is_dead: &dyn Fn(
         }
         ask = false;
         let waited = start.elapsed();
-        let Some(left) = timeout.checked_sub(waited).filter(|left| !left.is_zero()) else {
+        let left = patience.timeout.saturating_sub(waited);
+        if interrupted || left.is_zero() {
             return Err(Held { owner, waited });
-        };
+        }
         let expected = seen | WAITERS;
         if seen != expected && word.compare_exchange(seen, expected, Relaxed, Relaxed).is_err() {
             continue;
         }
         // A process under a fast interval timer sees no slice through to its end, and must ask all the same.
-        ask = futex::wait(word, expected, Some(left.min(SLICE))) != Wake::Woken;
+        let wake = futex::wait(word, expected, Some(left.min(SLICE)));
+        ask = wake != Wake::Woken;
+        interrupted = wake == Wake::Interrupted && patience.signals == Signals::End;
         duty = WAITERS;
     }
 }

@@ -175,3 +175,14 @@ except KeyboardInterrupt:
     sys.exit(0)
 sys.exit(1)
 """)
+
+
+def test_a_directory_can_be_copied(path):
+    import copy
+
+    async def main():
+        async with ckafka.aopen(path, create=True) as env:
+            env.create_topic("t")
+            assert copy.copy(env).env is env.env
+
+    asyncio.run(main())

@@ -391,3 +391,35 @@ except KeyboardInterrupt:
         env.create_topic("t", partitions=2)
     for partitions in (1, 2):
         assert run(code, path, partitions) == "True\n"
+
+
+@pytest.mark.parametrize("when", ["before", "behind"])
+@pytest.mark.parametrize("acks", [1, "all"])
+def test_what_control_c_interrupts_is_neither_lost_nor_doubled(path, monkeypatch, when, acks):
+    """A handler that raises as the records of a flush are about to get into the log, and as they have."""
+    from ckafka._lib import lib
+
+    told = []
+    producer = Producer({"ckafka.path": path, "linger.ms": 10_000, "acks": acks})
+    for number in range(10):
+        producer.produce("t", b"%d" % number, on_delivery=lambda error, message: told.append((error, message)))
+    append_packed = lib.ckafka_append_packed
+
+    def interrupted(*arguments):
+        if when == "behind" and (code := append_packed(*arguments)):
+            return code  # the log is opened first
+        monkeypatch.undo()
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(lib, "ckafka_append_packed", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        producer.flush()
+    assert len(producer) == 10 and not told
+    assert producer.flush() == 0
+    if when == "behind" and acks == "all":
+        assert all(error == KafkaError(KafkaError._INTR) and "in the log" in error.str() for error, _ in told)
+    else:
+        assert [(error, message.offset()) for error, message in told] == [(None, number) for number in range(10)]
+    assert len(told) == 10
+    producer.close()
+    assert values(path, "t") == [b"%d" % number for number in range(10)]

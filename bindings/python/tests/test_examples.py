@@ -48,18 +48,25 @@ def test_spool(tmp_path):
     assert example("spool.py", tmp_path / "d", "drain") == []
 
 
+def said_last(process):
+    """The lines of a killed process that were not read yet. (communicate() would not know of those that readline() read ahead.)"""
+    with process.stdout, process.stderr:
+        lines = process.stdout.read().splitlines()
+    process.wait(30)
+    return lines
+
+
 def test_spool_goes_on_after_a_kill(tmp_path):
     """A drain that is killed at some line leaves the rest, in order; what was acknowledged to a killed writer is there."""
     lines = [f"line {number}" for number in range(400)]
     writer = start("spool.py", tmp_path / "d", "put", *lines)
     acknowledged = [writer.stdout.readline() for _ in range(150)]
     writer.send_signal(signal.SIGKILL)
-    rest = writer.communicate(timeout=30)[0]
-    acknowledged += rest.splitlines()
+    acknowledged += said_last(writer)
     drain = start("spool.py", tmp_path / "d", "drain")
     got = [drain.stdout.readline().rstrip("\n") for _ in range(40)]
     drain.send_signal(signal.SIGKILL)
-    got += drain.communicate(timeout=30)[0].splitlines()
+    got += said_last(drain)
     got = [line for line in got if line]
     again = example("spool.py", tmp_path / "d", "drain")
     whole = got + (again[1:] if again and got and again[0] == got[-1] else again)
@@ -113,3 +120,28 @@ def test_notebook(tmp_path):
         done = subprocess.run([sys.executable, "-c", code + check], capture_output=True, text=True, env=environment, cwd=tmp_path, timeout=120, check=False)
         assert done.returncode == 0, done.stderr
     assert (tmp_path / "plot.png").stat().st_size > 5000
+
+
+KERNEL = """
+import nbclient, nbformat, sys
+notebook = nbformat.read(sys.argv[1], 4)
+nbclient.NotebookClient(notebook, timeout=120, kernel_name="python3").execute()
+for cell in notebook.cells:
+    if cell.cell_type == "code":
+        print(*sorted({kind for output in cell.outputs for kind in output.get("data", {})}) or ["nothing"])
+"""
+
+
+@pytest.mark.slow
+def test_notebook_in_a_kernel(tmp_path):
+    """As a notebook: in a kernel, cell by cell, with the table and the plot that a browser would show."""
+    for needed in ("pandas", "matplotlib", "nbclient", "ipykernel"):
+        pytest.importorskip(needed)
+    places = {name: str(tmp_path) for name in ("HOME", "IPYTHONDIR", "JUPYTER_CONFIG_DIR", "JUPYTER_DATA_DIR", "JUPYTER_RUNTIME_DIR")}
+    environment = dict(variables(), **places, MPLCONFIGDIR=str(tmp_path), CKAFKA_NOTEBOOK_DIR=str(tmp_path / "d"), CKAFKA_NOTEBOOK_FILE=str(QUAKES))
+    command = [sys.executable, "-c", KERNEL, str(EXAMPLES / "notebook.ipynb")]
+    for _ in range(2):
+        done = subprocess.run(command, capture_output=True, text=True, env=environment, cwd=tmp_path, timeout=300, check=False)
+        assert done.returncode == 0, done.stderr
+        shown = done.stdout.splitlines()
+        assert any("text/html" in kinds for kinds in shown) and any("image/png" in kinds for kinds in shown), shown

@@ -212,3 +212,18 @@ def test_several_processes_write_one_partition(path, log):
     for name in (b"a", b"b", b"c"):
         turns = [int(record.value.split(b"-")[1]) for record in found if record.key == name]
         assert turns == list(range(300))
+
+
+def test_a_reader_that_a_thread_was_in_says_the_same(log):
+    """Not that it is busy: that thread is the parent's."""
+    reader = log.reader()
+    import threading
+    import time
+
+    thread = threading.Thread(target=reader.fetch, kwargs={"timeout": 1})
+    thread.start()
+    time.sleep(0.1)
+    try:
+        in_child(lambda: pytest.raises(ckafka.Forked, reader.fetch))
+    finally:
+        thread.join()

@@ -257,3 +257,10 @@ for _ in range(3):
 assert bytes(views[0]) == b"outer"
 log.append(b"after"); env.close()
 """)
+
+
+def test_what_is_in_a_closed_directory_is_closed(env, log):
+    reader, sender = log.reader(), log.sender()
+    assert not (log.closed or reader.closed or sender.closed)
+    env.close()
+    assert log.closed and reader.closed and sender.closed and "closed" in repr(log) + repr(reader)

@@ -217,3 +217,23 @@ def test_topics_and_reports(env):
     assert [topic.name for topic in env.topics()] == ["t"]
     assert env.recovery_report == {"findings": []} and "append" in env.stats()
     assert env.capabilities & ckafka.CAP_WRITE and env.watermarks("t", 1) == (0, 0, 0)
+
+
+def test_what_a_topic_does_not_set_is_at_its_default_but_for_flushing_and_compression(path):
+    with ckafka.open(path, create=True, max_message_bytes=1000, compression_type="gzip", flush_messages=1) as env:
+        env.create_topic("plain")
+        env.create_topic("own", max_message_bytes=5000)
+        assert [topic.config for topic in env.topics()] == [{"max.message.bytes": "5000"}, {}]
+        for name in ("own", "plain"):
+            log = env.log(name)
+            log.append(bytes(4900))
+            assert len(log.reader().fetch().raw) < 500 and log.watermarks().durable == 1
+
+
+def test_read_ends_where_the_log_ends_when_it_is_called(log):
+    log.append(b"before")
+    records = log.read()
+    log.append(b"after")
+    assert [record.value for record in records] == [b"before"]
+    with pytest.raises(ckafka.OffsetOutOfRange):
+        log.read(start=3)

@@ -112,3 +112,11 @@ def test_pandas(log):
     assert frame["timestamp"][0] == pandas.Timestamp(1_700_000_000_000, unit="ms", tz="UTC")
     assert [value for value in frame["value"]] == [value for _, value in RECORDS]
     assert len(log.reader("latest").fetch().to_pandas()) == 0
+
+
+@pytest.mark.parametrize("dtype", ["O", [("number", "<i4"), ("thing", "O")]])
+def test_values_are_never_taken_for_objects(log, dtype):
+    """They would be pointers to anywhere."""
+    log.append_values([b"12345678" * 2])
+    with pytest.raises(TypeError, match="Python objects"):
+        log.reader().fetch().values_numpy(dtype)

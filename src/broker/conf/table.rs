@@ -122,6 +122,8 @@ pub(super) const KEYS: &[Key] = &[
     directory("ckafka.consumer.cpu", CORE, "-1"),
     directory("ckafka.filesystem.check", BOOLEAN, "true"),
     directory("ckafka.flush.cpu", CORE, "-1"),
+    // -1: a call waits until the time-out is over, whatever signals come.
+    directory("ckafka.lock.slice.ms", Accepts::OneOrRange(-1, 1, INT_MAX), "-1"),
     directory("ckafka.lock.timeout.ms", Accepts::Range(0, INT_MAX), "30000"),
     directory("ckafka.network.cpu", CORE, "-1"),
     directory("ckafka.pretouch.cpu", CORE, "-1"),

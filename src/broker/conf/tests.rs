@@ -17,7 +17,10 @@ fn defaults_are_those_of_the_engine() {
     assert_eq!(conf.log_config().expect("log"), LogConfig::default());
     assert_eq!(conf.reader_config().expect("reader"), ReaderConfig::default());
     let directory = conf.directory_config().expect("directory");
-    assert_eq!((directory.filesystem_check, directory.lock_timeout_ms), (FilesystemCheck::Refuse, 30_000));
+    assert_eq!(
+        (directory.filesystem_check, directory.lock_waits),
+        (FilesystemCheck::Refuse, Duration::from_secs(30).into())
+    );
     assert_eq!((directory.flush_cpu, directory.consumer_cpu), (None, None));
 }
 

@@ -106,18 +106,18 @@ impl PartitionLog {
         if self.config.flush_messages != u64::MAX {
             let behind = (appended.last_offset + 1).saturating_sub(side.control.durable_end());
             if behind.unsigned_abs() >= self.config.flush_messages {
-                return self.wait_uninterrupted(side, appended.last_offset);
+                return self.flush(side, appended.last_offset);
             }
         }
         Ok(())
     }
 
-    /// The wait of an append that is published already: ended by a signal it would tell the caller to append again.
-    fn wait_uninterrupted(&self, side: &WriterSide, offset: i64) -> Result<()> {
+    /// The records are published: a signal, with which the append would look undone, ends no wait here.
+    fn flush(&self, side: &WriterSide, offset: i64) -> Result<()> {
         loop {
             match durable::wait(self, &side.writer, &side.control, offset, None) {
                 Err(Error::Interrupted { .. }) => {}
-                waited => return waited,
+                done => return done,
             }
         }
     }

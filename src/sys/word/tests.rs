@@ -4,7 +4,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64};
 
 use super::*;
 use crate::sys::cancel::{PTHREAD_CANCEL_DISABLE, pthread_setcancelstate};
-use crate::sys::testing::{Child, Scratch, shared_words, soon};
+use crate::sys::testing::{Child, Scratch, shared_words, soon, under_signals};
 use crate::sys::{Access, lock as byte_lock};
 
 const LONG: Duration = Duration::from_secs(20);
@@ -52,6 +52,17 @@ fn a_held_word_is_refused_and_a_dropped_one_is_free() {
     drop(guard);
     assert_eq!(word.load(Relaxed), 0);
     assert_eq!(lock(&word, me(), Duration::ZERO, &never).unwrap().1, Taken::Free);
+}
+
+#[test]
+fn a_signal_ends_the_wait_of_those_who_want_it() {
+    let word = AtomicU32::new(me().bits());
+    let waited = |signals| {
+        let patience = Patience { timeout: SHORT * 5, signals };
+        under_signals(|| lock(&word, Owner::new(4, 1), patience, &never).unwrap_err().waited)
+    };
+    assert!(waited(Signals::Ignored) >= SHORT * 5);
+    assert!((0..10).any(|_| waited(Signals::End) < SHORT));
 }
 
 #[test]

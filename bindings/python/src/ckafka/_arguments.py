@@ -150,7 +150,8 @@ def _is_known(name: str) -> bool:
 
 
 class Conf:
-    """A configuration of C for the length of a `with` block; None where nothing is set."""
+    """A configuration of C for the length of a `with` block. One in which nothing is set means what NULL means:
+    defaults."""
 
     def __init__(self, values: Mapping[str, str]) -> None:
         self._values = values

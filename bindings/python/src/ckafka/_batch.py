@@ -271,7 +271,9 @@ class Batch:
         >>> list(log.reader().fetch().headers())
         [[('trace', b'7'), ('flag', None)]]
         """
-        if not self._count or self._alive() is None:
+        # Kept until the end, as another thread may release the batch meanwhile.
+        pin = self._alive()
+        if not self._count or pin is None:
             return iter(())
         count = self._count
         raw_lengths = string_at(self._columns.hdr_len, 4 * count)
@@ -301,7 +303,7 @@ class Batch:
     def values_numpy(self, dtype: Any) -> "numpy.ndarray[Any, Any]":
         """Values of one size as an array of `dtype`: not copied where they lie at even distances, else copied once.
 
-        `ValueError` where a value is None or of another size.
+        `ValueError` where a value is None or of another size; `TypeError` for a `dtype` of Python objects.
 
         >>> log.append_values([(7).to_bytes(8, "little"), (9).to_bytes(8, "little")])
         0

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import atexit
 import os
-from ctypes import byref, c_int64, c_uint64, c_void_p, string_at
+from ctypes import byref, c_int64, c_size_t, c_uint64, c_void_p, create_string_buffer, string_at
 from _thread import RLock
 from collections import namedtuple
 from weakref import WeakSet
@@ -12,6 +12,7 @@ from weakref import WeakSet
 from . import _arguments
 from ._api import CONSTANTS
 from ._handle import BAD_HANDLE, FORKED, Handle, close_patiently
+from ._interrupt import INTERRUPTED, SLICE, go_on
 from ._lib import lib
 from .errors import Closed, TopicAlreadyExists, check, raise_for
 
@@ -82,13 +83,23 @@ class Env(Handle):
     # Opening and closing
 
     def _open(self) -> None:
-        pointer = c_void_p()
-        with _arguments.Conf(self._config) as conf:
-            check(lib.ckafka_open(self._path, conf, self._flags, byref(pointer)))
-        self._pointer = pointer
+        # C writes into it what close() finds, also if a signal comes in between.
+        self._pointer = pointer = c_void_p()
+        with _arguments.Conf({**SLICE, **self._config}) as conf:
+            arguments = (self._path, conf, self._flags, byref(pointer))
+            code = lib.ckafka_open(*arguments)
+            if code == INTERRUPTED:
+                code = go_on(self._lock_timeout, lib.ckafka_open, *arguments)
+            check(code)
         self._flags &= ~CONSTANTS["CKAFKA_OPEN_CREATE"]
         if self._roles:
             self._call(lib.ckafka_io_threads_start, self._roles)
+
+    def _lock_timeout(self) -> float:
+        with _arguments.Conf(self._config) as conf:
+            text, size = create_string_buffer(32), c_size_t(32)
+            check(lib.ckafka_conf_get(conf, b"ckafka.lock.timeout.ms", text, byref(size)))
+        return int(text.value) / 1000
 
     def _revive(self, code: int) -> bool:
         with self._lock:
@@ -105,7 +116,7 @@ class Env(Handle):
         probe = c_uint64()
         if lib.ckafka_caps(self._pointer, byref(probe)) != FORKED:
             return  # another thread was here first
-        for pointer, close in list(self._children.items()):
+        for pointer, close in self._children.copy().items():
             close(pointer)
         self._children.clear()
         lib.ckafka_close(self._pointer)
@@ -126,7 +137,7 @@ class Env(Handle):
         with self._lock:
             if self._closed:
                 return
-            for pointer, close in list(self._children.items()):
+            for pointer, close in self._children.copy().items():
                 if close_patiently(close, pointer) in (0, BAD_HANDLE, FORKED):
                     self._children.pop(pointer, None)
             code = close_patiently(lib.ckafka_close, self._pointer) if self._pointer else 0
@@ -146,7 +157,7 @@ class Env(Handle):
 
     def __del__(self, _close: Any = lib.ckafka_close) -> None:
         if getattr(self, "_pointer", None) and not self._closed:
-            for pointer, close in list(self._children.items()):
+            for pointer, close in self._children.copy().items():
                 close(pointer)
             _close(self._pointer)
 
@@ -163,9 +174,11 @@ class Env(Handle):
         self._children[pointer.value or 0] = close
 
     def _drop(self, pointer: c_void_p) -> int:
-        """Closes such a handle."""
-        close = self._children.pop(pointer.value or 0, None)
-        return int(close(pointer)) if close else 0
+        """Closes such a handle; forgotten when that is done, as closing twice does no harm."""
+        close = self._children.get(pointer.value or 0)
+        code = int(close(pointer)) if close else 0
+        self._children.pop(pointer.value or 0, None)
+        return code
 
     # Topics
 
@@ -178,7 +191,8 @@ class Env(Handle):
         exist_ok: bool = False,
         **options: _arguments.Setting,
     ) -> None:
-        """Creates a topic. Settings go by Kafka's names in `config`, or with underscores as arguments.
+        """Creates a topic. Settings go by Kafka's names in `config`, or with underscores as arguments. What is not among them
+        has its default; `flush_messages`, `flush_ms` and `compression_type` those with which the directory is opened.
 
         `TopicAlreadyExists` unless `exist_ok`; `InvalidTopic`, `InvalidPartitions`, `InvalidConfig`, `ReadOnly`.
 
@@ -300,13 +314,14 @@ def open(
     """Opens a data directory: one of ours, or one that a stopped Kafka broker wrote.
 
     `create` makes an empty or missing directory one; `readonly` changes nothing in it. Settings go by their names in
-    `config` ("segment.bytes", "ckafka.lock.timeout.ms"), or as arguments with underscores and without the prefix.
+    `config` ("flush.messages", "ckafka.lock.timeout.ms"), or as arguments with underscores and without the prefix. Those of
+    a topic count for the topics of a broker's directory; `create_topic` gives ours theirs.
 
     `IoError` (missing, not a directory), `Locked` (a running broker), `ReadOnly`, `DiskFull`, `VersionConflict`, `Corrupt`,
     `UnsupportedFilesystem`, `InvalidConfig`.
 
     >>> import ckafka
-    >>> with ckafka.open(path, create=True, segment_bytes=1 << 20, lock_timeout_ms=1000) as env:
+    >>> with ckafka.open(path, create=True, flush_messages=1000, lock_timeout_ms=1000) as env:
     ...     env.topics()
     []
     """

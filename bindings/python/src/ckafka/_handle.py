@@ -7,8 +7,9 @@ call is guarded by a check of ours: the answer tells, and only then something is
 from __future__ import annotations
 
 import time
-from ctypes import c_void_p
+from ctypes import byref, c_void_p
 from ._api import CONSTANTS
+from ._interrupt import INTERRUPTED, go_on
 from .errors import Closed, raise_for
 
 TYPE_CHECKING = False
@@ -42,12 +43,20 @@ class Handle:
         return False
 
     def _call(self, function: Callable[..., int], *arguments: Any) -> None:
-        """Calls a function with this handle as its first argument, once more if the handle could be revived."""
+        """Calls a function with this handle as its first argument, once more if the handle could be revived, and as often
+        as it answers that it was interrupted before it did anything."""
         code = function(self._pointer, *arguments)
-        if code and (code == FORKED or code == BAD_HANDLE) and self._revive(code):
-            code = function(self._pointer, *arguments)
         if code:
-            self._raise(code)
+            if (code == FORKED or code == BAD_HANDLE) and self._revive(code):
+                code = function(self._pointer, *arguments)
+            if code == INTERRUPTED:
+                code = go_on(self._lock_timeout, function, self._pointer, *arguments)
+            if code:
+                self._raise(code)
+
+    def _lock_timeout(self) -> float:
+        """How long others are waited for, in seconds."""
+        raise NotImplementedError
 
     def _raise(self, code: int, offset: Optional[int] = None) -> None:
         if code == BAD_HANDLE and self._closed:
@@ -62,10 +71,26 @@ class Child(Handle):
         super().__init__()
         self._env = env
 
-    def _adopted(self, pointer: c_void_p, close: Callable[[Any], int]) -> None:
-        """Takes a handle that C has opened."""
-        self._env._adopt(pointer, close)
-        self._pointer = pointer
+    @property
+    def closed(self) -> bool:
+        """Whether it was closed, by itself or with its directory."""
+        return self._closed or self._env.closed
+
+    def _lock_timeout(self) -> float:
+        return self._env._lock_timeout()
+
+    def _have_opened(self, parent: Handle, close: Callable[[Any], int], function: Callable[..., int], *arguments: Any) -> None:
+        """Has C open the handle. What interrupts that, wherever it is, leaves no handle behind."""
+        pointer = c_void_p()
+        try:
+            parent._call(function, *arguments, byref(pointer))
+            self._env._adopt(pointer, close)
+            self._pointer = pointer
+        except BaseException:
+            if pointer and self._pointer is not pointer:
+                self._env._adopt(pointer, close)
+                self._env._drop(pointer)
+            raise
 
     def close(self) -> None:
         """Closes the handle; what was read stays valid, and a wait of another thread ends with `Closed`. Closing twice is no

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from ctypes import byref, c_int, c_int32, c_int64, c_size_t, c_void_p
+from ctypes import byref, c_int, c_int32, c_int64, c_size_t
 
 from . import _arguments
 from ._api import CONSTANTS
 from ._handle import FORKED, Child
-from ._interrupt import Deadline, check_signals
+from ._interrupt import INTERRUPTED, TIMED_OUT, Deadline, check_signals
 from ._lib import lib
 from ._records import Column, Rows, row, row_of
-from .errors import Error, error_of
+from .errors import error_of
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -29,8 +29,6 @@ if TYPE_CHECKING:
     Pair = Tuple[Part, Part]
     Full = Union[Pair, Tuple[Part, Part, Optional[Headers]], Tuple[Part, Part, Optional[Headers], Any]]
 
-TIMED_OUT = CONSTANTS["CKAFKA_ERR__TIMED_OUT"]
-INTERRUPTED = CONSTANTS["CKAFKA_ERR__INTERRUPTED"]
 LENGTHS_KEPT = 4096
 
 # The call that is made for every single record. Its arguments are C's already, so that nothing is converted: lengths are
@@ -87,9 +85,7 @@ class Log(Child):
     # Opening and closing
 
     def _open(self) -> None:
-        pointer = c_void_p()
-        self._env._call(lib.ckafka_log_open, self._topic, self._partition, byref(pointer))
-        self._adopted(pointer, lib.ckafka_log_close)
+        self._have_opened(self._env, lib.ckafka_log_close, lib.ckafka_log_open, self._topic, self._partition)
 
     def _revive(self, code: int) -> bool:
         with self._env._lock:
@@ -98,7 +94,7 @@ class Log(Child):
                 return False
             if code == FORKED and self._env._pointer:
                 self._env._revive(code)
-            elif self._pointer and self._pointer.value in self._env._children:
+            if self._pointer and self._pointer.value in self._env._children:
                 return True  # another thread was here first
             self._open()
             return True
@@ -107,7 +103,7 @@ class Log(Child):
         return Log, (self._env, self._topic, self._partition, True)
 
     def __repr__(self) -> str:
-        return f"<ckafka.Log {self.topic}-{self._partition}{' closed' if self._closed else ''}>"
+        return f"<ckafka.Log {self.topic}-{self._partition}{' closed' if self.closed else ''}>"
 
     # Appending
 
@@ -143,7 +139,7 @@ class Log(Child):
                 offset = result[0].value
                 _results.append(result)
                 return offset
-            if not self._revive_after(code):
+            if code != INTERRUPTED and not self._revive_after(code):
                 self._raise(code)
         return self._append_rows([row(value, key, headers, timestamp)])
 
@@ -167,11 +163,12 @@ class Log(Child):
         items = _listed(records, "records")
         try:
             keys = [key for key, _ in items]
-            values = Column([value for _, value in items])
-            return self._append_columns(values, Column(keys), len(items), timestamp)
-        except (TypeError, ValueError, OverflowError) as error:
-            if isinstance(error, Error) or not items:
-                raise
+            columns = Column([value for _, value in items]), Column(keys)
+        except (TypeError, ValueError, OverflowError):
+            pass
+        else:
+            # Not among what is tried: a signal's handler may raise such an error when the records are in the log.
+            return self._append_columns(*columns, len(items), timestamp)
         if all(type(item) is bytes for item in items):
             return self.append_values(items, timestamp)
         return self._append_rows([row_of(item, number, timestamp) for number, item in enumerate(items)])
@@ -189,8 +186,11 @@ class Log(Child):
             return self._append_rows([row(item, None, None, timestamp, f"values[{n}]: ") for n, item in enumerate(items)])
         return self._append_columns(column, None, len(items), timestamp)
 
-    def _append_columns(self, values: Column, keys: Optional[Column], count: int, timestamp: Any) -> int:
-        base = c_int64()
+    def _append_columns(
+        self, values: Column, keys: Optional[Column], count: int, timestamp: Any, base: Optional[c_int64] = None
+    ) -> int:
+        """`base` is for who has to know, whatever is raised, whether the records are in the log."""
+        base = c_int64() if base is None else base
         arguments = (values.joined, values.address, keys and keys.joined, keys and keys.address)
         self._call(lib.ckafka_append_packed, *arguments, count, _arguments.timestamp(timestamp), byref(base))
         return base.value
@@ -219,8 +219,9 @@ class Log(Child):
     ) -> int:
         """Appends one record and returns its offset once it is on disk. Threads that wait at the same time share one sync.
 
-        `Timeout` with `offset` set: the record IS appended there; go on with `wait_durable(offset)`. `IoError`: it may or may
-        not be on disk, and the log takes no more.
+        `Timeout` with `offset` set: the record IS appended there; go on with `wait_durable(offset)`. Without: another process
+        holds the log (`lock_timeout_ms`), nothing was appended. `IoError`: it may or may not be on disk, and the log takes no
+        more.
 
         >>> log.append_durable(b"paid", timeout=10)
         0
@@ -239,18 +240,11 @@ class Log(Child):
         return self._append_durable([row_of(item, number, timestamp) for number, item in enumerate(items)], timeout)
 
     def _append_durable(self, rows: Sequence[Row], timeout: Optional[float]) -> int:
+        # In two calls: the first may be repeated as long as it has appended nothing, the second as long as one likes.
         deadline = Deadline(timeout)
-        packed, base = Rows(rows), c_int64(-1)
-        arguments = (packed.address, packed.count, deadline.piece_ms(), byref(base))
-        code = lib.ckafka_append_durable(self._pointer, *arguments)
-        if code and self._revive_after(code):
-            code = lib.ckafka_append_durable(self._pointer, *arguments)
-        if code in (INTERRUPTED, TIMED_OUT) and base.value >= 0:
-            check_signals()
-            self._wait_durable(base.value, deadline)
-        elif code:
-            self._raise(code)
-        return base.value
+        base = self._append_rows(rows)
+        self._wait_durable(base, deadline)
+        return base
 
     def wait_durable(self, offset: int, timeout: Optional[float] = None) -> None:
         """Waits until the record at `offset` is on disk; with what an append returned, its whole batch.
@@ -343,7 +337,9 @@ class Log(Child):
         return Reader(self, _arguments.start(start), follow, _arguments.settings(config, options))
 
     def read(self, start: Union[int, str] = "earliest", stop: Optional[int] = None) -> Iterator["Record"]:
-        """Records from `start` to where the log ends now, or to `stop` without it.
+        """Records from `start` to where the log ends now, at the time of the call, or to `stop` without it.
+
+        `OffsetOutOfRange`, `UnknownTopicOrPartition` (deleted).
 
         >>> log.append_values([b"a", b"b", b"c"])
         0

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from _thread import allocate_lock
 from ctypes import byref, c_int, c_int64, c_void_p
 
 from . import _arguments
-from ._api import CONSTANTS
 from ._batch import Batch
 from ._handle import BAD_HANDLE, BUSY, Child
-from ._interrupt import Deadline, check_signals
+from ._interrupt import INTERRUPTED, TIMED_OUT, Deadline, check_signals
 from ._lib import lib
 from .errors import error_of
 
@@ -20,8 +18,6 @@ if TYPE_CHECKING:
     from ._batch import Record
     from ._log import Log
 
-TIMED_OUT = CONSTANTS["CKAFKA_ERR__TIMED_OUT"]
-INTERRUPTED = CONSTANTS["CKAFKA_ERR__INTERRUPTED"]
 FETCH_BYTES = 1 << 20
 
 
@@ -34,17 +30,15 @@ class Reader(Child):
     def __init__(self, log: "Log", start: int, follow: bool, config: Dict[str, str]) -> None:
         super().__init__(log.env)
         self._log, self._follow, self._woken = log, follow, False
-        self._turn = allocate_lock()
-        pointer = c_void_p()
+        self._turn: Optional[object] = None
         with _arguments.Conf(config) as conf:
-            log._call(lib.ckafka_reader_open, start, conf, byref(pointer))
-        self._adopted(pointer, lib.ckafka_reader_close)
+            self._have_opened(log, lib.ckafka_reader_close, lib.ckafka_reader_open, start, conf)
 
     def __reduce__(self) -> Any:
         raise TypeError("a Reader cannot be pickled: pickle its Log, and open one there")
 
     def __repr__(self) -> str:
-        return f"<ckafka.Reader of {self._log.topic}-{self._log.partition}{' closed' if self._closed else ''}>"
+        return f"<ckafka.Reader of {self._log.topic}-{self._log.partition}{' closed' if self.closed else ''}>"
 
     def fetch(self, max_bytes: int = FETCH_BYTES, timeout: Optional[float] = 0.0) -> Batch:
         """The next records: whole record batches of at most `max_bytes`, but one at least; the reader moves behind them.
@@ -63,13 +57,19 @@ class Reader(Child):
         """
         limit = _arguments.whole(max_bytes, "max_bytes", 1, _arguments.INT64_MAX)
         deadline = Deadline(timeout)
-        # C knows of one call at a time; between the pieces of a wait the reader is in use as well.
-        if not self._turn.acquire(False):
-            raise error_of(BUSY, "another thread is in a fetch of this Reader")
+        # C knows of one call at a time; between the pieces of a wait the reader is in use as well. No lock: a signal whose
+        # handler raises could come between taking it and noting that, but not between these steps, which call nothing.
+        me = object()
         try:
+            if self._turn is None:
+                self._turn = me
+            if self._turn is not me:
+                self.position  # raises where the reader is closed, or a forked child's: then that is the reason
+                raise error_of(BUSY, "another thread is in a fetch of this Reader")
             return self._fetch(limit, deadline)
         finally:
-            self._turn.release()
+            if self._turn is me:
+                self._turn = None
 
     def _fetch(self, limit: int, deadline: Deadline) -> Batch:
         view = c_void_p()
@@ -175,7 +175,11 @@ def read_until(log: "Log", start: int, stop: Optional[int]) -> Iterator[Record]:
     """Records below `stop`, or below the end as it is now."""
     marks = log.watermarks()
     end = marks.end if stop is None else min(stop, marks.end)
-    with Reader(log, start, False, {}) as reader:
+    return _records_below(end, Reader(log, start, False, {}))
+
+
+def _records_below(end: int, reader: Reader) -> Iterator[Record]:
+    with reader:
         while reader.position < end:
             batch = reader.fetch()
             if not batch:

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import select
-from ctypes import byref, c_int64, c_uint64, c_void_p
+from ctypes import byref, c_int64, c_uint64
 
 from . import _arguments
 from ._api import CONSTANTS
 from ._handle import Child
-from ._interrupt import Deadline, check_signals
+from ._interrupt import INTERRUPTED, Deadline, check_signals
 from ._lib import lib
 from .errors import Timeout
 
@@ -19,7 +19,6 @@ if TYPE_CHECKING:
     from ._log import Log
 
 AGAIN = CONSTANTS["CKAFKA_ERR__AGAIN"]
-INTERRUPTED = CONSTANTS["CKAFKA_ERR__INTERRUPTED"]
 
 
 class Sender(Child):
@@ -27,9 +26,7 @@ class Sender(Child):
 
     def __init__(self, log: "Log", start: int) -> None:
         super().__init__(log.env)
-        pointer = c_void_p()
-        log._call(lib.ckafka_sender_open, start, byref(pointer))
-        self._adopted(pointer, lib.ckafka_sender_close)
+        self._have_opened(log, lib.ckafka_sender_close, lib.ckafka_sender_open, start)
 
     def __reduce__(self) -> Any:
         raise TypeError("a Sender cannot be pickled: pickle its Log, and open one there")

@@ -36,6 +36,8 @@ def numpy_columns(batch: "Batch") -> Dict[str, Array]:
 def numpy_values(batch: "Batch", dtype: Any) -> Array:
     """Values of one size. They lie at even distances for as long as the parts before them keep their sizes."""
     kind = numpy.dtype(dtype)
+    if kind.hasobject:
+        raise TypeError(f"dtype must be of plain bytes; {kind} holds Python objects, and a log has none")
     lengths = numpy.frombuffer(batch.value_lengths, "<i4")
     odd = numpy.flatnonzero(lengths != kind.itemsize)
     if odd.size:

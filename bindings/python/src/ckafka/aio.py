@@ -1,6 +1,7 @@
 """The log for asyncio: what waits for the disk or for records waits on descriptors of the library, and on no thread pool.
 
-Appending itself does not wait: it is a copy into the page cache. One thread of the library syncs for all who wait
+Appending itself does not wait: it is a copy into the page cache (only another process that is stopped in the middle of one
+holds it up, and with it the loop, for `lock_timeout_ms` at most). One thread of the library syncs for all who wait
 (`Env.start_threads`); what becomes durable, and what is appended, makes a descriptor readable, which the event loop
 polls. Opening a directory and closing it are ordinary calls.
 """
@@ -246,6 +247,8 @@ class AsyncEnv:
         return found
 
     def __getattr__(self, name: str) -> Any:
+        if name == "env":
+            raise AttributeError(name)  # not there yet: while it is copied
         return getattr(self.env, name)
 
     async def __aenter__(self) -> "AsyncEnv":

@@ -207,9 +207,9 @@ class Panic(Error):
 
 
 class Busy(Error):
-    """Another thread is using the object."""
+    """Another thread is using the object, or as many processes as a directory takes are writing there."""
 
-    advice = "give each thread a reader of its own, and close when no call is running"
+    advice = "give each thread a reader of its own, close when no call is running; one directory takes 256 writing processes"
 
 
 class IoError(Error, OSError):

@@ -66,45 +66,67 @@ class Lane:
         self.room, self.stamp = -1, 0
         return taken, stamp
 
-    def append(self, taken: List[Entry], stamp: int, reports: Reports) -> None:
-        """Appends records, or halves of them where all are too much for the topic; `reports` gets what has to be told."""
-        try:
-            base = self._append(taken, stamp)
-            if self.durable:
-                self.log.wait_durable(base)
-        except errors.MessageTooLarge as error:
-            if len(taken) > 1:
-                middle = len(taken) // 2
-                self.append(taken[:middle], stamp, reports)
-                self.append(taken[middle:], stamp, reports)
-            else:
-                self.report(taken, stamp, None, kafka_error(error), reports)
-        except errors.Error as error:
-            self.is_gone = isinstance(error, errors.UnknownTopicOrPartition)
-            self.report(taken, stamp, None, kafka_error(error), reports)
-        else:
-            if not self.only_errors:
-                self.report(taken, stamp, base, None, reports)
+    def append(self, spare: int, reports: Reports) -> None:
+        """Appends what is queued, but for the last `spare` records; `reports` gets what has to be told.
 
-    def _append(self, taken: List[Entry], stamp: int) -> int:
+        Of what a signal's handler interrupts by an exception, nothing is lost or appended twice: it goes back into the queue,
+        unless it is in the log.
+        """
+        parts: List[List[Entry]] = []
+        try:
+            taken, stamp = self.take(spare)
+            parts.append(taken)
+            while parts:
+                self._deliver(parts, stamp, reports)
+        except BaseException:
+            self.entries[:0] = [entry for part in parts for entry in part]
+            raise
+
+    def _deliver(self, parts: List[List[Entry]], stamp: int, reports: Reports) -> None:
+        """Appends the first part and takes it off the list, or puts halves there where it is too much for the topic."""
+        taken, base, error = parts[0], c_int64(-1), None
+        try:
+            self._append(taken, stamp, base)
+            if self.durable:
+                self.log.wait_durable(base.value)
+        except errors.Error as failure:
+            if isinstance(failure, errors.MessageTooLarge) and len(taken) > 1:
+                middle = len(taken) // 2
+                parts[:1] = taken[:middle], taken[middle:]
+                return
+            self.is_gone = isinstance(failure, errors.UnknownTopicOrPartition)
+            error = kafka_error(failure)
+        except BaseException:
+            if base.value >= 0:
+                del parts[0]
+                interrupted = KafkaError(KafkaError._INTR, "Interrupted: in the log, and not known to be on disk")
+                self._tell(taken, stamp, base.value, interrupted if self.durable else None, reports)
+            raise
+        del parts[0]
+        self._tell(taken, stamp, base.value, error, reports)
+
+    def _tell(self, taken: List[Entry], stamp: int, base: int, error: Optional[KafkaError], reports: Reports) -> None:
+        if error is not None or not self.only_errors:
+            self.report(taken, stamp, base if error is None else None, error, reports)
+
+    def _append(self, taken: List[Entry], stamp: int, base: c_int64) -> None:
+        """`base` gets the offset of the first record."""
         kinds = set(map(type, taken))
         if kinds == {bytes}:
-            return self.log.append_values(taken, stamp)  # type: ignore[arg-type]
+            self.log._append_columns(Column(taken), None, len(taken), stamp, base)
+            return
         rows: List[Any] = [(None, item) if type(item) is bytes else item for item in taken] if bytes in kinds else taken
-        if any([len(row) > 2 and (row[2] or row[3]) for row in rows]):
-            packed = Rows([(row[1], row[0], *_own(row, stamp)) for row in rows])
-            base = c_int64()
-            self.log._call(lib.ckafka_append, packed.address, packed.count, byref(base))
-            return base.value
-        keys = [row[0] for row in rows]
-        values = [row[1] for row in rows]
-        if keys.count(None) == len(keys):
-            return self.log.append_values(values, stamp)
         try:
-            columns = Column(values), Column(keys)
+            if any([len(row) > 2 and (row[2] or row[3]) for row in rows]):
+                raise TypeError("more than keys and values")
+            keys = [row[0] for row in rows]
+            columns = Column([row[1] for row in rows]), None if keys.count(None) == len(keys) else Column(keys)
         except TypeError:
-            return self.log.append_many(list(zip(keys, values)), stamp)  # some are None
-        return self.log._append_columns(*columns, len(rows), stamp)
+            # Headers, times, or None among keys or values.
+            packed = Rows([(row[1], row[0], *_own(row, stamp)) for row in rows])
+            self.log._call(lib.ckafka_append, packed.address, packed.count, byref(base))
+        else:
+            self.log._append_columns(*columns, len(rows), stamp, base)
 
     def report(
         self, taken: List[Entry], stamp: int, base: Optional[int], error: Optional[KafkaError], reports: Reports

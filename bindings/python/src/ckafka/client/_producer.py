@@ -223,13 +223,12 @@ class Producer(Client):
     def _append(self, lane: Lane, spare: int = 0) -> None:
         """Makes a batch of what is queued, but for the last `spare` records."""
         with lane.lock:
-            taken, stamp = lane.take(spare)
-            if taken:
+            if len(lane.entries) > spare:
                 # Records without a key go on to another partition.
                 self._sticky.pop(lane.topic, None)
                 if len(self._lanes.get(lane.topic, ())) != 1:
                     self._open_lanes.pop(lane.topic, None)
-                lane.append(taken, stamp, self._report)
+                lane.append(spare, self._report)
                 if lane.is_gone:
                     self._forget(lane.topic)
             if lane.entries and not lane.stamp:

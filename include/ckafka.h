@@ -193,7 +193,7 @@ typedef struct {
 /** The topic exists. */
 #define CKAFKA_ERR_TOPIC_ALREADY_EXISTS 36
 
-/** The number of partitions is below 1. */
+/** The number of partitions is below 1 or above 100,000. */
 #define CKAFKA_ERR_INVALID_PARTITIONS 37
 
 /** A configuration key or value is refused; the message names key, value and what is allowed. */
@@ -364,7 +364,8 @@ void ckafka_conf_free(ckafka_conf_t *conf);
  *
  * Errors: CKAFKA_ERR__IO (missing, not readable, a file), CKAFKA_ERR__LOCKED (a running broker),
  * CKAFKA_ERR__READONLY, CKAFKA_ERR__DISK_FULL, CKAFKA_ERR__VERSION, CKAFKA_ERR__CORRUPT, CKAFKA_ERR__FAIL (file system
- * not supported), CKAFKA_ERR_INVALID_CONFIG.
+ * not supported), CKAFKA_ERR__INVALID_ARG (no data directory, or one with a folder that a broker refuses too),
+ * CKAFKA_ERR__BUSY (256 processes write there), CKAFKA_ERR__TIMED_OUT (ckafka.lock.timeout.ms).
  *
  * Pointers: `path` is NULL or zero-terminated. `conf` is NULL or not freed. `out` is NULL or writable.
  */
@@ -383,9 +384,11 @@ ckafka_err_t ckafka_open(const char *path,
 ckafka_err_t ckafka_close(ckafka_t *h);
 
 /**
- * Makes all records of all partitions durable and writes the checkpoints. Blocks. Any thread.
+ * Makes all records durable of all partitions that this process has used, and writes their checkpoints. Blocks. Any
+ * thread. Partitions that only other processes have open are theirs to sync.
  *
- * Errors: CKAFKA_ERR__IO, CKAFKA_ERR__READONLY, CKAFKA_ERR__DISK_FULL.
+ * A partition that cannot be synced keeps no other from it. Errors: CKAFKA_ERR__IO, CKAFKA_ERR__READONLY,
+ * CKAFKA_ERR__DISK_FULL.
  */
 ckafka_err_t ckafka_sync(ckafka_t *h);
 
@@ -435,7 +438,9 @@ ckafka_err_t ckafka_topic_create(ckafka_t *h,
  *
  * Readers and appenders that have it open get CKAFKA_ERR_UNKNOWN_TOPIC_OR_PARTITION from now on; views stay valid.
  *
- * Errors: CKAFKA_ERR_UNKNOWN_TOPIC_OR_PARTITION, CKAFKA_ERR_INVALID_TOPIC, CKAFKA_ERR__READONLY.
+ * Errors: CKAFKA_ERR_UNKNOWN_TOPIC_OR_PARTITION, CKAFKA_ERR_INVALID_TOPIC, CKAFKA_ERR__READONLY, CKAFKA_ERR__BUSY (one
+ * of its folders holds a folder, which is not ours to remove; nothing was deleted), CKAFKA_ERR__TIMED_OUT (another
+ * process keeps the directory or a log of the topic longer than ckafka.lock.timeout.ms).
  *
  * Pointers: `name` is NULL or zero-terminated.
  */
@@ -455,9 +460,10 @@ ckafka_err_t ckafka_topic_list(const ckafka_t *h, char **json_out);
  * Three offsets of a partition. Any thread.
  *
  * `low` is the first offset that can be read, `end` is one past the last published record, `durable` one past the
- * last record that is known to be on disk. All three pointers are required.
+ * last record that is known to be on disk. All three pointers are required. A partition that this process has not
+ * opened yet is opened, as by ckafka_log_open, and stays open with the directory.
  *
- * Errors: CKAFKA_ERR_UNKNOWN_TOPIC_OR_PARTITION, CKAFKA_ERR_INVALID_TOPIC.
+ * Errors: CKAFKA_ERR_UNKNOWN_TOPIC_OR_PARTITION, CKAFKA_ERR_INVALID_TOPIC, CKAFKA_ERR__IO, CKAFKA_ERR__CORRUPT.
  *
  * Pointers: `topic` is NULL or zero-terminated. `low`, `end` and `durable` are NULL or writable.
  */
@@ -498,7 +504,8 @@ ckafka_err_t ckafka_log_close(ckafka_log_t *log);
  * Appends records as one batch: all of them or none. Returns once they are published, that is readable by every
  * process and safe from this one's death, but not from a power failure. Any thread; no allocation on the common path.
  *
- * The records are copied. `n` is at least 1. `base_out` gets the offset of the first one; the others follow it.
+ * The records are copied. `n` is at least 1. `base_out` gets the offset of the first one; the others follow it. With
+ * flush.messages a call that makes it due returns once all is durable, and no signal ends it before.
  *
  * Errors: CKAFKA_ERR_MESSAGE_TOO_LARGE, CKAFKA_ERR_RECORD_LIST_TOO_LARGE, CKAFKA_ERR_INVALID_TIMESTAMP,
  * CKAFKA_ERR_CORRUPT_MESSAGE (headers), CKAFKA_ERR__DISK_FULL, CKAFKA_ERR__READONLY, CKAFKA_ERR__TIMED_OUT (another
@@ -746,7 +753,8 @@ ckafka_err_t ckafka_reader_position(const ckafka_reader_t *r, int64_t *out);
  * Borrowed: the reader closes it; poll it, but neither read nor close it. When it is readable, fetch with a timeout of
  * 0 until CKAFKA_ERR__TIMED_OUT, then poll again.
  *
- * Errors: CKAFKA_ERR__IO (out of inotify instances; the message names the limit).
+ * Errors: CKAFKA_ERR__IO (out of inotify instances; the message names the limit), CKAFKA_ERR__READONLY (a directory that
+ * was opened for reading, and nobody writes the log).
  *
  * Pointers: `fd_out` is NULL or writable.
  */
@@ -911,9 +919,10 @@ ckafka_err_t ckafka_pin_thread(int32_t cpu);
  * Starts threads of the library that work for all logs of a directory until it is closed: CKAFKA_IO_* bits.
  *
  * A role that runs already stays as it is. Each thread is bound to the core that ckafka.flush.cpu or
- * ckafka.pretouch.cpu names. The library starts no thread otherwise.
+ * ckafka.pretouch.cpu names, and takes no signal of the program. The library starts no thread otherwise.
  *
- * Errors: CKAFKA_ERR__INVALID_ARG (no role, or an unknown one), CKAFKA_ERR__READONLY, CKAFKA_ERR__IO.
+ * Errors: CKAFKA_ERR__INVALID_ARG (no role, an unknown one, or a core that is not there), CKAFKA_ERR__READONLY,
+ * CKAFKA_ERR__IO.
  */
 ckafka_err_t ckafka_io_threads_start(ckafka_t *h,
                                      uint32_t roles);

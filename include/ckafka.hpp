@@ -125,6 +125,15 @@ inline std::int32_t c_timeout(std::chrono::milliseconds timeout)
     return count < 0 || count > std::numeric_limits<std::int32_t>::max() ? -1 : static_cast<std::int32_t>(count);
 }
 
+/** A time for C, where -1 is the time of the append: the millisecond before the epoch is refused as all before it. */
+inline std::int64_t c_time(std::optional<timestamp> time) noexcept
+{
+    if (!time)
+        return -1;
+    const std::int64_t ms = time->time_since_epoch().count();
+    return ms == -1 ? -2 : ms;
+}
+
 inline std::string take_text(char *owned)
 {
     const std::unique_ptr<char, void (*)(void *)> text(owned, ckafka_free);
@@ -482,7 +491,7 @@ private:
 inline ckafka_record_t make_record(bytes value, bytes key = {}, bytes header_fields = {},
                                    std::optional<timestamp> time = std::nullopt) noexcept
 {
-    return {key, value, header_fields, time ? time->time_since_epoch().count() : -1};
+    return {key, value, header_fields, detail::c_time(time)};
 }
 
 /** Bytes at a position that a table of a view gives; a length of -1 is null. */
@@ -698,9 +707,12 @@ public:
         if (!fits)
             throw error(CKAFKA_ERR__VERSION, std::string("built for libckafka " CKAFKA_VERSION_STRING ", running with ")
                                                  .append(ckafka_version_str()));
+        /* Its owner first: once it is open, nothing may throw. */
+        auto owner = std::make_shared<detail::directory_owner>();
         ckafka_t *handle = nullptr;
         detail::check(ckafka_open(detail::c_text(path), conf.c_ptr(), static_cast<std::uint32_t>(mode), &handle));
-        shared_ = std::make_shared<detail::directory_owner>(handle);
+        *owner = detail::directory_owner(handle);
+        shared_ = std::move(owner);
     }
 
     /** Makes all durable and closes. Throws CKAFKA_ERR__BUSY, and stays open, while something opened in it is. */
@@ -832,7 +844,7 @@ public:
             throw error(CKAFKA_ERR__INVALID_ARG, "append_packed: as many keys as values, or none");
         detail::check(ckafka_append_packed(c_ptr(), values.data(), value_lens.data(), keys.data(),
                                            key_lens.empty() ? nullptr : key_lens.data(), value_lens.size(),
-                                           time ? time->time_since_epoch().count() : -1, &base));
+                                           detail::c_time(time), &base));
         return base;
     }
 
@@ -981,7 +993,9 @@ public:
 
     /** All records from here on, until none came for `timeout`: for (auto record : reader.records()). */
     record_stream records(std::chrono::milliseconds timeout = std::chrono::milliseconds(0),
-                          std::size_t max_bytes = fetch_bytes);
+                          std::size_t max_bytes = fetch_bytes) &;
+    record_stream records(std::chrono::milliseconds timeout = std::chrono::milliseconds(0),
+                          std::size_t max_bytes = fetch_bytes) && = delete; /* it would outlive the reader */
 
     /** To an offset, or to earliest, latest or durable_end. */
     void seek(std::int64_t offset) { detail::check(ckafka_reader_seek(c_ptr(), offset)); }
@@ -1072,7 +1086,7 @@ private:
     view view_;
 };
 
-inline record_stream reader::records(std::chrono::milliseconds timeout, std::size_t max_bytes)
+inline record_stream reader::records(std::chrono::milliseconds timeout, std::size_t max_bytes) &
 {
     return record_stream(*this, timeout, max_bytes);
 }

@@ -4,6 +4,7 @@
 mod common;
 
 use std::fs;
+use std::os::unix::ffi::OsStrExt;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -196,6 +197,54 @@ fn half_made_topics_do_not_exist() {
     let log = directory.open_log("half", 1).expect("opens");
     assert_eq!(log.watermarks().end, 0, "and none of its records came back");
     logs::close((directory, log));
+}
+
+/// Whatever lies in a partition's folder: a deletion gets through, or does not begin.
+#[test]
+fn deletion_that_cannot_be_finished_is_not_begun() {
+    let place = Scratch::new("topics-odd");
+    let (directory, log) = logs::create(place.path(), &[]);
+    directory.create_topic("kept", 2, &Conf::new()).expect("created");
+    drop(log);
+    let odd = std::ffi::OsStr::from_bytes(b"caf\xe9");
+    fs::write(place.join(PARTITION).join(odd), "").expect("file");
+    directory.delete_topic(TOPIC).expect("a name is bytes");
+    fs::create_dir(place.join("kept-1").join("backup")).expect("folder");
+    match directory.delete_topic("kept") {
+        Err(error @ Error::Busy { .. }) => assert!(error.to_string().contains("backup"), "{error}"),
+        other => panic!("{other:?}"),
+    }
+    assert_eq!(listed(&directory), [text("kept", 2)], "nothing was removed");
+    directory.close().expect("closes");
+    let directory = logs::open(place.path(), OpenMode::ReadWrite);
+    assert_eq!(listed(&directory), [text("kept", 2)]);
+    fs::remove_dir(place.join("kept-1").join("backup")).expect("folder");
+    directory.delete_topic("kept").expect("deleted");
+    directory.close().expect("closes");
+}
+
+/// Topics come and go while they are listed.
+#[test]
+fn list_beside_a_deletion_is_whole() {
+    let place = Scratch::new("topics-list-beside");
+    let directory = logs::open(place.path(), OpenMode::Create);
+    let done = std::sync::atomic::AtomicBool::new(false);
+    std::thread::scope(|scope| {
+        let lister = scope.spawn(|| {
+            while !done.load(std::sync::atomic::Ordering::Relaxed) {
+                listed(&directory);
+                directory.stats().expect("stats");
+            }
+        });
+        for _ in 0..60 {
+            directory.create_topic("passing", 1, &Conf::new()).expect("created");
+            drop(directory.open_log("passing", 0).expect("opens"));
+            directory.delete_topic("passing").expect("deleted");
+        }
+        done.store(true, std::sync::atomic::Ordering::Relaxed);
+        lister.join().expect("every list was whole");
+    });
+    directory.close().expect("closes");
 }
 
 #[test]

@@ -76,6 +76,45 @@ fn append_to_a_log_that_failed_elsewhere_is_refused() {
     });
 }
 
+/// What another process deleted keeps nobody from syncing and counting the rest.
+#[test]
+fn deleted_topic_is_no_error_of_the_directory() {
+    let place = made("topics-deleted-elsewhere", &[]);
+    let (mut keeper, mut remover) = (writer(&place, &[]), opened(&place, &[]));
+    let mut reader = Puppet::start(place.path(), &[]);
+    reader.must("read_only");
+    reader.must(&format!("log {TOPIC} 0"));
+    keeper.must("append 5 100");
+    keeper.must("create more 1");
+    keeper.must("log more 0");
+    keeper.must("append 3 100");
+    assert!(keeper.must("stats").contains(TOPIC));
+    remover.must(&format!("delete {TOPIC}"));
+    keeper.must("checkpoint");
+    assert_eq!(keeper.number("durable_end"), 3);
+    for puppet in [&mut keeper, &mut reader] {
+        let stats = puppet.must("stats");
+        assert!(!stats.contains(TOPIC), "{stats}");
+    }
+    keeper.must("close");
+}
+
+/// A name that appears is not opened before its configuration is there, too.
+#[test]
+fn topic_that_is_being_made_is_opened_with_its_configuration() {
+    let place = made("topics-config", &[]);
+    let (mut maker, mut opener) = (opened(&place, &[]), opened(&place, &[]));
+    for round in 0..30 {
+        maker.tell(&format!("create new{round} 1 max.message.bytes=300"));
+        while opener.ask(&format!("log new{round} 0")).is_err() {}
+        truth::is_error(&opener.ask("append 1 1000"), "BatchTooLarge").unwrap_or_else(|what| panic!("{round}: {what}"));
+        maker.reply().expect("alive").expect("made");
+    }
+    for puppet in [&mut opener, &mut maker] {
+        puppet.must("close");
+    }
+}
+
 #[test]
 fn deletion_waits_for_an_append_under_way() {
     let place = made("topics-append-under-way", &[]);

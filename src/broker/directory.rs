@@ -2,7 +2,7 @@
 
 use std::ops::Deref;
 use std::path::Path;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use serde_json::json;
@@ -15,6 +15,7 @@ use super::{Conf, properties, topics};
 use crate::error::{Error, Result};
 use crate::storage::names::SegmentFile;
 use crate::storage::partition::{PartitionLog, Watermarks};
+use crate::storage::session::Wait;
 use crate::sys::{Dir, filesystem};
 
 /// How a directory is opened.
@@ -53,14 +54,17 @@ pub mod capability {
     pub const SHARED_WRITE: u64 = 16;
 }
 
+/// The bit of `Directory::children` that says that it was closed.
+const CLOSED: usize = 1 << (usize::BITS - 1);
+
 /// An open data directory.
 #[derive(Debug)]
 pub struct Directory {
     shared: Arc<Shared>,
     conf: Conf,
     config: DirectoryConfig,
+    /// Logs that are open, in one word with [`CLOSED`]: none is opened while it is closed.
     children: AtomicUsize,
-    closed: AtomicBool,
     threads: Mutex<Threads>,
 }
 
@@ -71,10 +75,10 @@ struct Threads {
 }
 
 /// A log opened through a directory, which it keeps from being closed.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Log {
     log: Arc<PartitionLog>,
-    directory: Arc<Directory>,
+    directory: Child,
 }
 
 impl Deref for Log {
@@ -84,28 +88,42 @@ impl Deref for Log {
     }
 }
 
-impl Log {
-    fn new(log: Arc<PartitionLog>, directory: &Arc<Directory>) -> Self {
-        directory.children.fetch_add(1, Ordering::SeqCst);
-        Self { log, directory: Arc::clone(directory) }
-    }
+/// A share of a directory that keeps it from being closed.
+#[derive(Debug)]
+struct Child(Arc<Directory>);
 
+impl Child {
+    fn new(directory: &Arc<Directory>) -> Result<Self> {
+        let add = |children: usize| (children & CLOSED == 0).then_some(children + 1);
+        let added = directory.children.fetch_update(Ordering::SeqCst, Ordering::SeqCst, add);
+        added.map(|_| Self(Arc::clone(directory))).map_err(|_| closed())
+    }
+}
+
+impl Clone for Child {
+    fn clone(&self) -> Self {
+        // This one keeps it open.
+        self.0.children.fetch_add(1, Ordering::SeqCst);
+        Self(Arc::clone(&self.0))
+    }
+}
+
+impl Drop for Child {
+    fn drop(&mut self) {
+        self.0.children.fetch_sub(1, Ordering::SeqCst);
+    }
+}
+
+#[cold]
+fn closed() -> Error {
+    Error::Busy { what: "directory", reason: "it was closed".to_owned() }
+}
+
+impl Log {
     /// The directory that it was opened through.
     #[must_use]
     pub fn directory(&self) -> &Arc<Directory> {
-        &self.directory
-    }
-}
-
-impl Clone for Log {
-    fn clone(&self) -> Self {
-        Self::new(Arc::clone(&self.log), &self.directory)
-    }
-}
-
-impl Drop for Log {
-    fn drop(&mut self) {
-        self.directory.children.fetch_sub(1, Ordering::SeqCst);
+        &self.directory.0
     }
 }
 
@@ -126,7 +144,6 @@ impl Directory {
             conf: conf.clone(),
             config,
             children: AtomicUsize::new(0),
-            closed: AtomicBool::new(false),
             threads: Mutex::default(),
         }))
     }
@@ -135,15 +152,15 @@ impl Directory {
     /// tells what could not be made durable or whole, which the next opening mends.
     pub fn close(self: &Arc<Self>) -> Result<()> {
         self.shared.member().check_fork()?;
-        let children = self.children.load(Ordering::SeqCst);
-        if children > 0 {
-            return Err(Error::Busy {
-                what: "directory",
-                reason: format!("{children} handles opened through it are still open"),
-            });
-        }
-        if self.closed.swap(true, Ordering::SeqCst) {
-            return Ok(());
+        match self.children.compare_exchange(0, CLOSED, Ordering::SeqCst, Ordering::SeqCst) {
+            Ok(_) => {}
+            Err(CLOSED) => return Ok(()),
+            Err(children) => {
+                return Err(Error::Busy {
+                    what: "directory",
+                    reason: format!("{children} handles opened through it are still open"),
+                });
+            }
         }
         let threads = std::mem::take(&mut *self.threads.lock().unwrap_or_else(PoisonError::into_inner));
         drop(threads);
@@ -151,17 +168,27 @@ impl Directory {
     }
 
     fn check(&self) -> Result<()> {
-        if self.closed.load(Ordering::SeqCst) {
-            return Err(Error::Busy { what: "directory", reason: "it was closed".to_owned() });
+        if self.children.load(Ordering::SeqCst) & CLOSED != 0 {
+            return Err(closed());
         }
         self.shared.member().check_fork()
     }
 
-    /// Makes everything durable that this process has open, and writes the recovery points.
+    /// Makes everything durable that this process has open, and writes the recovery points. A log that cannot be synced keeps no other from it; the first
+    /// error is reported.
     pub fn sync(&self) -> Result<()> {
         self.check()?;
-        let logs = self.shared.logs();
-        logs.iter().filter(|log| log.is_writer()).try_for_each(|log| log.checkpoint())
+        self.shared.member().seat()?;
+        self.shared.forget_deleted();
+        let mut outcome = Ok(());
+        for log in self.shared.logs().iter().filter(|log| log.is_writer()) {
+            let synced = log.checkpoint();
+            // What was deleted meanwhile needs no sync.
+            if outcome.is_ok() && !log.is_deleted() {
+                outcome = synced;
+            }
+        }
+        outcome
     }
 
     /// What was cut or rebuilt, as JSON.
@@ -213,21 +240,24 @@ impl Directory {
         self.check()?;
         super::folders::check_topic_name(topic)?;
         let root = self.shared.member().root();
-        let log = self.shared.log(topic, partition, || {
+        self.shared.log(topic, partition, || {
             // A topic exists if its partition 0 does: what a crash left half made or half removed is not there.
             if root.stat(&format!("{topic}-0"))?.is_none() {
                 return Err(Error::UnknownPartition { topic: topic.to_owned(), partition });
             }
+            // A partition 0 that another process is still making has no configuration yet.
+            let _whole = match self.shared.access() {
+                DirectoryAccess::Write => Some(self.shared.member().gate(Wait::MayBreak)?),
+                DirectoryAccess::Read => None,
+            };
             properties::log_config(root, topic, partition, &self.conf)
-        })?;
-        if let Some(flush) = &self.threads.lock().unwrap_or_else(PoisonError::into_inner).flush {
-            log.set_flusher(flush.flusher());
-        }
-        Ok(log)
+        })
     }
 
     /// Opens the log of a partition. `flush.ms` needs the flush thread.
     pub fn open_log(self: &Arc<Self>, topic: &str, partition: i32) -> Result<Log> {
+        // Counted before it is opened: a close on another thread either sees it or comes first.
+        let directory = Child::new(self)?;
         let log = self.log(topic, partition)?;
         let flushes = self.threads.lock().unwrap_or_else(PoisonError::into_inner).flush.is_some();
         if let Some(interval) = log.config().flush_interval
@@ -242,7 +272,7 @@ impl Directory {
                 allowed,
             });
         }
-        Ok(Log::new(log, self))
+        Ok(Log { log, directory })
     }
 
     /// Starts the threads asked for that do not run yet, each bound to its configured core.
@@ -255,11 +285,7 @@ impl Directory {
         self.shared.member().seat()?;
         let mut threads = self.threads.lock().unwrap_or_else(PoisonError::into_inner);
         if roles.0 & IoRoles::FLUSH != 0 && threads.flush.is_none() {
-            let thread = IoThread::flush(&self.shared, self.config.flush_cpu)?;
-            for log in self.shared.logs().iter() {
-                log.set_flusher(thread.flusher());
-            }
-            threads.flush = Some(thread);
+            threads.flush = Some(IoThread::flush(&self.shared, self.config.flush_cpu)?);
         }
         if roles.0 & IoRoles::PRETOUCH != 0 && threads.pretouch.is_none() {
             threads.pretouch = Some(IoThread::pretouch(&self.shared, self.config.pretouch_cpu)?);
@@ -270,6 +296,7 @@ impl Directory {
     /// Counters, watermarks and sizes, as JSON.
     pub fn stats(&self) -> Result<String> {
         self.check()?;
+        self.shared.forget_deleted();
         let logs = self.shared.logs();
         let mut partitions = Vec::new();
         let (mut records, mut batches, mut bytes, mut by_kernel, mut copied) = (0, 0, 0, 0, 0);
@@ -280,7 +307,12 @@ impl Directory {
             bytes += counts.bytes;
             by_kernel += log.send_counters().by_kernel.load(Ordering::Relaxed);
             copied += log.send_counters().copied.load(Ordering::Relaxed);
-            partitions.push(partition_stats(log)?);
+            match partition_stats(log) {
+                Ok(stats) => partitions.push(stats),
+                // Deleted meanwhile: a folder that is gone cannot be listed.
+                Err(_) if !self.shared.is_at_path(log)? => {}
+                Err(error) => return Err(error),
+            }
         }
         partitions.sort_unstable_by_key(|partition| (partition["topic"].to_string(), partition["partition"].as_i64()));
         Ok(json!({

@@ -1,7 +1,6 @@
 //! The threads that a directory runs on request: one that syncs, one that prepares pages. Each bound to its configured core.
 
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Condvar, Mutex, OnceLock, PoisonError};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::thread::{Builder, JoinHandle};
 use std::time::{Duration, Instant};
 
@@ -9,7 +8,7 @@ use super::shared::Shared;
 use crate::error::{Error, Result};
 use crate::storage::partition::PartitionLog;
 use crate::storage::writer::Flusher;
-use crate::sys::{affinity, fork};
+use crate::sys::{affinity, fork, shield};
 
 /// How often the flush thread looks at `flush.ms`, where nothing is requested.
 const FLUSH_TICK: Duration = Duration::from_millis(5);
@@ -19,34 +18,61 @@ const PRETOUCH_TICK: Duration = Duration::from_millis(1);
 /// A thread's mailbox: a request to look now, or to end.
 #[derive(Debug, Default)]
 struct Signal {
-    requested: Mutex<bool>,
+    mail: Mutex<Mail>,
     changed: Condvar,
-    ends: AtomicBool,
+}
+
+#[derive(Debug, Clone, Copy, Default)]
+struct Mail {
+    requested: bool,
+    ends: bool,
 }
 
 impl Signal {
-    fn raise(&self) {
-        *self.requested.lock().unwrap_or_else(PoisonError::into_inner) = true;
+    fn mail(&self) -> MutexGuard<'_, Mail> {
+        self.mail.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Asks the thread to look now; whether it will: not where it was told to end.
+    fn raise(&self) -> bool {
+        let mut mail = self.mail();
+        mail.requested |= !mail.ends;
+        self.changed.notify_one();
+        !mail.ends
+    }
+
+    fn end(&self) {
+        self.mail().ends = true;
         self.changed.notify_one();
     }
 
-    /// Waits for a request, at most `tick`; whether there was one.
-    fn wait(&self, tick: Duration) -> bool {
-        let requested = self.requested.lock().unwrap_or_else(PoisonError::into_inner);
-        let (mut requested, _) = self
+    /// Waits for mail, at most `tick`, and takes it.
+    fn wait(&self, tick: Duration) -> Mail {
+        let (mut mail, _) = self
             .changed
-            .wait_timeout_while(requested, tick, |requested| !*requested)
+            .wait_timeout_while(self.mail(), tick, |mail| !mail.requested && !mail.ends)
             .unwrap_or_else(PoisonError::into_inner);
-        std::mem::take(&mut *requested)
+        let taken = *mail;
+        mail.requested = false;
+        taken
     }
 }
 
-#[derive(Debug)]
-struct FlushRequests(Arc<Signal>);
+/// The flush threads of a directory: one for each handle that asked for one, and each serves all logs. They end with their handles.
+#[derive(Debug, Default)]
+pub struct FlushThreads(Mutex<Vec<Arc<Signal>>>);
 
-impl Flusher for FlushRequests {
-    fn request(&self) {
-        self.0.raise();
+impl FlushThreads {
+    fn add(&self, signal: &Arc<Signal>) {
+        let mut signals = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        signals.retain(|signal| !signal.mail().ends);
+        signals.push(Arc::clone(signal));
+    }
+}
+
+impl Flusher for FlushThreads {
+    fn request(&self) -> bool {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).iter().any(|signal| signal.raise())
     }
 }
 
@@ -63,7 +89,7 @@ impl IoThread {
     pub fn flush(shared: &Arc<Shared>, cpu: Option<usize>) -> Result<Self> {
         let weak = Arc::downgrade(shared);
         let mut last_flush = std::collections::HashMap::new();
-        Self::start("ckafka-flush", cpu, FLUSH_TICK, move |requested| {
+        let thread = Self::start("ckafka-flush", cpu, FLUSH_TICK, move |requested| {
             let Some(shared) = weak.upgrade() else { return };
             for log in shared.logs().iter() {
                 let due = requested || is_due(log, &mut last_flush);
@@ -72,7 +98,9 @@ impl IoThread {
                     let _ = log.sync();
                 }
             }
-        })
+        })?;
+        shared.flush_threads().add(&thread.signal);
+        Ok(thread)
     }
 
     /// Starts the pre-touch thread.
@@ -98,13 +126,18 @@ impl IoThread {
         let bound = Arc::new(OnceLock::new());
         let outcome = Arc::clone(&bound);
         let body = move || {
+            shield::block_all();
             bound.get_or_init(|| Mutex::new(cpu.map_or(Ok(()), affinity::pin_current_thread)));
             // A pass over very many partitions is not begun again at once: at most a fifth of a core.
             let mut pause = tick;
-            while !inner.ends.load(Ordering::Acquire) {
-                let requested = inner.wait(pause);
+            loop {
+                let mail = inner.wait(pause);
+                // What was asked for before the end is done.
+                if mail.ends && !mail.requested {
+                    return;
+                }
                 let begun = Instant::now();
-                work(requested);
+                work(mail.requested);
                 pause = tick.max(begun.elapsed() * 4);
             }
         };
@@ -114,12 +147,6 @@ impl IoThread {
         std::mem::replace(&mut *outcome.wait().lock().unwrap_or_else(PoisonError::into_inner), Ok(()))?;
         Ok(thread)
     }
-
-    /// What logs ask for syncs through.
-    #[must_use]
-    pub fn flusher(&self) -> Arc<dyn Flusher> {
-        Arc::new(FlushRequests(Arc::clone(&self.signal)))
-    }
 }
 
 impl Drop for IoThread {
@@ -128,8 +155,7 @@ impl Drop for IoThread {
         if fork::generation() != self.process {
             return;
         }
-        self.signal.ends.store(true, Ordering::Release);
-        self.signal.raise();
+        self.signal.end();
         if let Some(handle) = self.handle.take() {
             // A thread that panicked has nothing left to say here.
             let _ = handle.join();

@@ -8,6 +8,7 @@ use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak};
 use serde_json::Value;
 
 use super::folders::{PartitionFolder, partition_folders};
+use super::io_threads::FlushThreads;
 use super::{Conf, topics};
 use crate::broken::{self, Point, Rule};
 use crate::error::{Error, Result};
@@ -18,6 +19,7 @@ use crate::storage::open::{self, Checkpointed, PageState, Place};
 use crate::storage::partition::PartitionLog;
 use crate::storage::session::{CLEAN_MARKER, LockWaits, Membership, Wait};
 use crate::storage::slots::Beginning;
+use crate::storage::writer::Flusher;
 use crate::sys::fork::{GENERATIONS, PerGeneration};
 use crate::sys::{Dir, Identity};
 
@@ -42,6 +44,7 @@ pub struct Shared {
     /// The open logs as a list, for the threads that look at all of them; made anew after a change.
     listed: Mutex<Option<Arc<Vec<Arc<PartitionLog>>>>>,
     report: Mutex<Vec<Value>>,
+    flush_threads: Arc<FlushThreads>,
     handles: Mutex<usize>,
 }
 
@@ -111,6 +114,7 @@ impl Shared {
             logs: Mutex::default(),
             listed: Mutex::default(),
             report: Mutex::new(report),
+            flush_threads: Arc::default(),
             handles: Mutex::new(1),
         })
     }
@@ -119,6 +123,12 @@ impl Shared {
     #[must_use]
     pub fn member(&self) -> &Arc<Membership> {
         &self.member
+    }
+
+    /// What the logs ask for syncs.
+    #[must_use]
+    pub fn flush_threads(&self) -> &FlushThreads {
+        &self.flush_threads
     }
 
     /// What the directory is open for.
@@ -156,24 +166,32 @@ impl Shared {
         *self.listed.lock().unwrap_or_else(PoisonError::into_inner) = None;
     }
 
-    /// Lets go of the logs of a topic that was removed; who has one open keeps it.
-    pub fn forget_topic(&self, name: &str) {
-        let of_topic = |(key, _): &(&Key, &LogPlace)| key.0 == name;
-        let places: Vec<LogPlace> = self.places().iter().filter(of_topic).map(|(_, place)| Arc::clone(place)).collect();
-        for place in places {
+    /// Lets go of the logs of topics that were removed, by whom ever: their files take room as long as one is held. Who has one open keeps it.
+    pub fn forget_deleted(&self) {
+        let mut forgotten = Vec::new();
+        self.places().retain(|_, place| {
             // Where it is locked somebody opens it, and will find out.
-            if let Ok(mut here) = place.try_lock()
-                && here.as_ref().is_some_and(|log| log.is_deleted())
-            {
-                *here = None;
+            let Ok(mut here) = place.try_lock() else { return true };
+            if here.as_ref().is_some_and(|log| log.is_deleted()) {
+                forgotten.extend(here.take());
             }
+            here.is_some() || Arc::strong_count(place) > 1
+        });
+        if !forgotten.is_empty() {
+            self.list_anew();
         }
-        self.list_anew();
     }
 
+    /// Whether the folder at the log's path is the one that it has open.
+    pub fn is_at_path(&self, log: &PartitionLog) -> Result<bool> {
+        let there = self.member.root().stat(&format!("{}-{}", log.topic(), log.partition()))?;
+        Ok(there.is_some_and(|there| log.folder().identity().is_ok_and(|here| here == there.identity)))
+    }
+
+    /// Never waits: whoever has the place locked may wait for the gate, which the caller holds.
     fn open_log_of(&self, key: &Key) -> Option<Arc<PartitionLog>> {
         let place = self.places().get(key).cloned();
-        place.and_then(|place| place.lock().unwrap_or_else(PoisonError::into_inner).clone())
+        place.and_then(|place| place.try_lock().ok()?.clone())
     }
 
     /// What was cut, rebuilt or passed over so far.
@@ -226,6 +244,9 @@ impl Shared {
             DirectoryAccess::Read => open::open_for_reading(&self.member, &place, &mut findings),
         };
         self.report().append(&mut findings);
+        if let Ok(log) = &opened {
+            log.set_flusher(Arc::clone(&self.flush_threads) as Arc<dyn Flusher>);
+        }
         opened
     }
 

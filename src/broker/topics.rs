@@ -49,13 +49,14 @@ pub fn create(shared: &Shared, name: &str, partition_count: i32, conf: &Conf) ->
         let reason = format!("{} exists, and . and _ are one character in Kafka's metric names", other.topic);
         return Err(Error::InvalidTopic { name: name.to_owned(), reason });
     }
-    let left: Vec<_> = folders.iter().filter(|folder| folder.topic == name).collect();
+    let left: Vec<_> = folders.into_iter().filter(|folder| folder.topic == name).collect();
     for folder in &left {
         // Not one that was made here: a broker's, whose partition 0 is on another machine.
         if properties::read(&root.open_dir(&folder.name())?)?.is_none() {
             return Err(Error::TopicExists { name: name.to_owned() });
         }
     }
+    refuse_folders_within(root, &left)?;
     write_intent(root, Intent::Create, name)?;
     left.iter().try_for_each(|folder| remove_folder(root, folder))?;
     let id = TopicId::random()?;
@@ -101,6 +102,7 @@ pub fn delete(shared: &Shared, name: &str) -> Result<()> {
     if !folders.iter().any(|folder| folder.partition == 0) {
         return Err(Error::UnknownPartition { topic: name.to_owned(), partition: 0 });
     }
+    refuse_folders_within(root, &folders)?;
     match write_intent(root, Intent::Delete, name) {
         // Room is what the deletion is to give: then nobody can be told, and a crash leaves folders that nobody lists.
         Ok(()) | Err(Error::DiskFull { .. }) => {}
@@ -110,7 +112,7 @@ pub fn delete(shared: &Shared, name: &str) -> Result<()> {
     remove_folders(root, name, &tell)?;
     clear_intent(root)?;
     drop(gate);
-    shared.forget_topic(name);
+    shared.forget_deleted();
     Ok(())
 }
 
@@ -195,11 +197,21 @@ fn remove_folder(root: &Dir, folder: &PartitionFolder) -> Result<()> {
 fn empty_and_remove(root: &Dir, doomed: &str) -> Result<()> {
     let dir = root.open_dir(doomed)?;
     for entry in dir.list()? {
-        if let Some(name) = entry.name.to_str() {
-            dir.unlink(name)?;
-        }
+        dir.unlink_entry(&entry)?;
     }
     root.remove_dir(doomed)
+}
+
+/// A partition is files: a folder in one is somebody's, and a removal that stopped at it would have to be finished before the directory opens again.
+fn refuse_folders_within(root: &Dir, folders: &[PartitionFolder]) -> Result<()> {
+    for folder in folders {
+        let dir = root.open_dir(&folder.name())?;
+        if let Some(stranger) = dir.list()?.iter().find(|entry| entry.is_dir) {
+            let reason = format!("{} holds the folder {:?}, which is not removed", dir.path().display(), stranger.name);
+            return Err(Error::Busy { what: "topic", reason });
+        }
+    }
+    Ok(())
 }
 
 /// Topics with their partitions and configuration.
@@ -208,12 +220,21 @@ pub fn list(root: &Dir) -> Result<Value> {
     let mut topics = Vec::new();
     for first in folders.iter().filter(|folder| folder.partition == 0) {
         let partitions = folders.iter().filter(|folder| folder.topic == first.topic).count();
-        let dir = root.open_dir(&first.name())?;
-        let conf = properties::read(&dir)?.unwrap_or_default();
-        let config: serde_json::Map<String, Value> =
-            conf.topic_values().into_iter().map(|(key, value)| (key.to_owned(), json!(value))).collect();
-        let id = metadata::read_topic_id(&dir)?.map(|id| id.to_string());
-        topics.push(json!({ "name": first.topic, "partitions": partitions, "id": id, "config": config }));
+        match describe(root, first, partitions) {
+            Ok(topic) => topics.push(topic),
+            // Removed since the folders were listed.
+            Err(_) if root.stat(&first.name())?.is_none() => {}
+            Err(error) => return Err(error),
+        }
     }
     Ok(json!({ "topics": topics }))
+}
+
+fn describe(root: &Dir, first: &PartitionFolder, partitions: usize) -> Result<Value> {
+    let dir = root.open_dir(&first.name())?;
+    let conf = properties::read(&dir)?.unwrap_or_default();
+    let config: serde_json::Map<String, Value> =
+        conf.topic_values().into_iter().map(|(key, value)| (key.to_owned(), json!(value))).collect();
+    let id = metadata::read_topic_id(&dir)?.map(|id| id.to_string());
+    Ok(json!({ "name": first.topic, "partitions": partitions, "id": id, "config": config }))
 }

@@ -27,7 +27,7 @@ pub const CKAFKA_ERR_RECORD_LIST_TOO_LARGE: ckafka_err_t = 18;
 pub const CKAFKA_ERR_INVALID_TIMESTAMP: ckafka_err_t = 32;
 /// The topic exists.
 pub const CKAFKA_ERR_TOPIC_ALREADY_EXISTS: ckafka_err_t = 36;
-/// The number of partitions is below 1.
+/// The number of partitions is below 1 or above 100,000.
 pub const CKAFKA_ERR_INVALID_PARTITIONS: ckafka_err_t = 37;
 /// A configuration key or value is refused; the message names key, value and what is allowed.
 pub const CKAFKA_ERR_INVALID_CONFIG: ckafka_err_t = 40;
@@ -87,7 +87,9 @@ pub(crate) fn text(code: ckafka_err_t) -> &'static CStr {
         CKAFKA_ERR_RECORD_LIST_TOO_LARGE => c"CKAFKA_ERR_RECORD_LIST_TOO_LARGE: the batch is larger than a segment",
         CKAFKA_ERR_INVALID_TIMESTAMP => c"CKAFKA_ERR_INVALID_TIMESTAMP: the timestamp is not -1, nor 0 or more",
         CKAFKA_ERR_TOPIC_ALREADY_EXISTS => c"CKAFKA_ERR_TOPIC_ALREADY_EXISTS: the topic exists",
-        CKAFKA_ERR_INVALID_PARTITIONS => c"CKAFKA_ERR_INVALID_PARTITIONS: the number of partitions is below 1",
+        CKAFKA_ERR_INVALID_PARTITIONS => {
+            c"CKAFKA_ERR_INVALID_PARTITIONS: the number of partitions is below 1 or above 100,000"
+        }
         CKAFKA_ERR_INVALID_CONFIG => c"CKAFKA_ERR_INVALID_CONFIG: the configuration is refused",
         CKAFKA_ERR_UNSUPPORTED_FOR_MESSAGE_FORMAT => {
             c"CKAFKA_ERR_UNSUPPORTED_FOR_MESSAGE_FORMAT: record format 0 or 1 is not read"

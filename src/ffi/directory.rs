@@ -30,7 +30,8 @@ use crate::sys::cancel::NoCancellation;
 ///
 /// Errors: CKAFKA_ERR__IO (missing, not readable, a file), CKAFKA_ERR__LOCKED (a running broker),
 /// CKAFKA_ERR__READONLY, CKAFKA_ERR__DISK_FULL, CKAFKA_ERR__VERSION, CKAFKA_ERR__CORRUPT, CKAFKA_ERR__FAIL (file system
-/// not supported), CKAFKA_ERR_INVALID_CONFIG.
+/// not supported), CKAFKA_ERR__INVALID_ARG (no data directory, or one with a folder that a broker refuses too),
+/// CKAFKA_ERR__BUSY (256 processes write there), CKAFKA_ERR__TIMED_OUT (ckafka.lock.timeout.ms).
 ///
 /// # Safety
 /// `path` is NULL or zero-terminated. `conf` is NULL or not freed. `out` is NULL or writable.
@@ -46,7 +47,12 @@ pub unsafe extern "C" fn ckafka_open(
         // SAFETY: this function's contract.
         let (path, conf, out) = unsafe { (self::path(path, "path")?, conf_or_default(conf)?, self::out(out, "out")?) };
         let directory = Directory::open(path, &conf, open_mode(flags)?)?;
-        hand_over(Object::Directory(directory), &out)
+        let handed = hand_over(Object::Directory(Arc::clone(&directory)), &out);
+        if handed.is_err() {
+            // Nobody else can, and other handles of this process would wait for it to end the session.
+            let _ = directory.close();
+        }
+        handed
     })
 }
 
@@ -77,9 +83,11 @@ pub extern "C" fn ckafka_close(h: *mut ckafka_t) -> ckafka_err_t {
     close::<Arc<Directory>>("ckafka_close", h, |directory| Ok(directory.close()?))
 }
 
-/// Makes all records of all partitions durable and writes the checkpoints. Blocks. Any thread.
+/// Makes all records durable of all partitions that this process has used, and writes their checkpoints. Blocks. Any
+/// thread. Partitions that only other processes have open are theirs to sync.
 ///
-/// Errors: CKAFKA_ERR__IO, CKAFKA_ERR__READONLY, CKAFKA_ERR__DISK_FULL.
+/// A partition that cannot be synced keeps no other from it. Errors: CKAFKA_ERR__IO, CKAFKA_ERR__READONLY,
+/// CKAFKA_ERR__DISK_FULL.
 #[unsafe(no_mangle)]
 pub extern "C" fn ckafka_sync(h: *mut ckafka_t) -> ckafka_err_t {
     on::<Arc<Directory>>("ckafka_sync", h, |directory| Ok(directory.sync()?))

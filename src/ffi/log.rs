@@ -44,7 +44,8 @@ pub extern "C" fn ckafka_log_close(log: *mut ckafka_log_t) -> ckafka_err_t {
 /// Appends records as one batch: all of them or none. Returns once they are published, that is readable by every
 /// process and safe from this one's death, but not from a power failure. Any thread; no allocation on the common path.
 ///
-/// The records are copied. `n` is at least 1. `base_out` gets the offset of the first one; the others follow it.
+/// The records are copied. `n` is at least 1. `base_out` gets the offset of the first one; the others follow it. With
+/// flush.messages a call that makes it due returns once all is durable, and no signal ends it before.
 ///
 /// Errors: CKAFKA_ERR_MESSAGE_TOO_LARGE, CKAFKA_ERR_RECORD_LIST_TOO_LARGE, CKAFKA_ERR_INVALID_TIMESTAMP,
 /// CKAFKA_ERR_CORRUPT_MESSAGE (headers), CKAFKA_ERR__DISK_FULL, CKAFKA_ERR__READONLY, CKAFKA_ERR__TIMED_OUT (another

@@ -130,7 +130,8 @@ pub unsafe extern "C" fn ckafka_reader_position(r: *const ckafka_reader_t, out: 
 /// Borrowed: the reader closes it; poll it, but neither read nor close it. When it is readable, fetch with a timeout of
 /// 0 until CKAFKA_ERR__TIMED_OUT, then poll again.
 ///
-/// Errors: CKAFKA_ERR__IO (out of inotify instances; the message names the limit).
+/// Errors: CKAFKA_ERR__IO (out of inotify instances; the message names the limit), CKAFKA_ERR__READONLY (a directory that
+/// was opened for reading, and nobody writes the log).
 ///
 /// # Safety
 /// `fd_out` is NULL or writable.

@@ -26,9 +26,10 @@ pub extern "C" fn ckafka_pin_thread(cpu: i32) -> ckafka_err_t {
 /// Starts threads of the library that work for all logs of a directory until it is closed: CKAFKA_IO_* bits.
 ///
 /// A role that runs already stays as it is. Each thread is bound to the core that ckafka.flush.cpu or
-/// ckafka.pretouch.cpu names. The library starts no thread otherwise.
+/// ckafka.pretouch.cpu names, and takes no signal of the program. The library starts no thread otherwise.
 ///
-/// Errors: CKAFKA_ERR__INVALID_ARG (no role, or an unknown one), CKAFKA_ERR__READONLY, CKAFKA_ERR__IO.
+/// Errors: CKAFKA_ERR__INVALID_ARG (no role, an unknown one, or a core that is not there), CKAFKA_ERR__READONLY,
+/// CKAFKA_ERR__IO.
 #[unsafe(no_mangle)]
 pub extern "C" fn ckafka_io_threads_start(h: *mut ckafka_t, roles: u32) -> ckafka_err_t {
     on::<Arc<Directory>>("ckafka_io_threads_start", h, |directory| {

@@ -31,8 +31,9 @@ pub unsafe extern "C" fn ckafka_topic_create(
 ) -> ckafka_err_t {
     on::<Arc<Directory>>("ckafka_topic_create", h, |directory| {
         // SAFETY: this function's contract.
-        let (name, conf) = unsafe { (topic(name)?, conf_or_default(conf)?) };
-        Ok(directory.create_topic(name, partition_count, &conf)?)
+        let (name, given) = unsafe { (topic(name)?, conf_or_default(conf)?) };
+        let settings = if conf.is_null() { directory.conf().for_new_topic() } else { given };
+        Ok(directory.create_topic(name, partition_count, &settings)?)
     })
 }
 
@@ -40,7 +41,9 @@ pub unsafe extern "C" fn ckafka_topic_create(
 ///
 /// Readers and appenders that have it open get CKAFKA_ERR_UNKNOWN_TOPIC_OR_PARTITION from now on; views stay valid.
 ///
-/// Errors: CKAFKA_ERR_UNKNOWN_TOPIC_OR_PARTITION, CKAFKA_ERR_INVALID_TOPIC, CKAFKA_ERR__READONLY.
+/// Errors: CKAFKA_ERR_UNKNOWN_TOPIC_OR_PARTITION, CKAFKA_ERR_INVALID_TOPIC, CKAFKA_ERR__READONLY, CKAFKA_ERR__BUSY (one
+/// of its folders holds a folder, which is not ours to remove; nothing was deleted), CKAFKA_ERR__TIMED_OUT (another
+/// process keeps the directory or a log of the topic longer than ckafka.lock.timeout.ms).
 ///
 /// # Safety
 /// `name` is NULL or zero-terminated.
@@ -71,9 +74,10 @@ pub unsafe extern "C" fn ckafka_topic_list(h: *const ckafka_t, json_out: *mut *m
 /// Three offsets of a partition. Any thread.
 ///
 /// `low` is the first offset that can be read, `end` is one past the last published record, `durable` one past the
-/// last record that is known to be on disk. All three pointers are required.
+/// last record that is known to be on disk. All three pointers are required. A partition that this process has not
+/// opened yet is opened, as by ckafka_log_open, and stays open with the directory.
 ///
-/// Errors: CKAFKA_ERR_UNKNOWN_TOPIC_OR_PARTITION, CKAFKA_ERR_INVALID_TOPIC.
+/// Errors: CKAFKA_ERR_UNKNOWN_TOPIC_OR_PARTITION, CKAFKA_ERR_INVALID_TOPIC, CKAFKA_ERR__IO, CKAFKA_ERR__CORRUPT.
 ///
 /// # Safety
 /// `topic` is NULL or zero-terminated. `low`, `end` and `durable` are NULL or writable.

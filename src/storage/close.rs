@@ -42,7 +42,7 @@ fn bound_unsynced(log: &PartitionLog, side: &WriterSide) {
     side.writer.let_go_below(side.control.durable_end());
     let unsynced = side.writer.held().len();
     match side.writer.flusher.get() {
-        Some(flusher) if (UNSYNCED_MAX..2 * UNSYNCED_MAX).contains(&unsynced) => flusher.request(),
+        Some(flusher) if (UNSYNCED_MAX..2 * UNSYNCED_MAX).contains(&unsynced) && flusher.request() => {}
         _ if unsynced >= UNSYNCED_MAX => {
             let _ = log.sync();
         }

@@ -4,6 +4,8 @@
 //! byte exclusively. The gate is held only inside `Gate`. A descriptor that was locked is the file that stands at its path, or the opening
 //! starts over (an unlinked lock file would give two locks on one log).
 
+use std::sync::atomic::AtomicBool;
+use std::sync::atomic::Ordering::SeqCst;
 use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 use std::thread::sleep;
 use std::time::{Duration, Instant};
@@ -38,6 +40,8 @@ pub struct Membership {
     /// The slot page as a reader last found it.
     seen_slots: Mutex<Option<SlotPage>>,
     gate: Mutex<()>,
+    /// Set under the gate: who comes to it later has no part in the session any more.
+    has_left: AtomicBool,
     lock_waits: LockWaits,
     fork_generation: u32,
 }
@@ -179,12 +183,13 @@ impl Membership {
             writer,
             seen_slots: Mutex::default(),
             gate: Mutex::new(()),
+            has_left: AtomicBool::new(false),
             lock_waits,
             fork_generation: fork::generation(),
         }
     }
 
-    /// Takes the gate, waiting with bounded sleeps.
+    /// Takes the gate, waiting with bounded sleeps. `Busy` once this process has left: another session may have begun since.
     pub fn gate(&self, wait: Wait) -> Result<Gate<'_>> {
         self.check_fork()?;
         let thread = self.gate.lock().unwrap_or_else(PoisonError::into_inner);
@@ -195,6 +200,9 @@ impl Membership {
             })?;
         }
         let gate = Gate { member: self, _thread: thread };
+        if self.has_left.load(SeqCst) {
+            return Err(Error::Busy { what: "directory", reason: "it was closed".to_owned() });
+        }
         // Behind a lock file that is not the one at the path, others do as they like.
         match file {
             Some(file) if !is_at_path(&self.root, file)? => Err(Error::Version {
@@ -278,6 +286,7 @@ impl Membership {
     /// Lets go of slot and bytes, once, before the descriptors are closed. A writer does it while it holds the gate: who comes next must not take it for
     /// company in a session that it has closed.
     pub fn leave(&self) -> Result<()> {
+        self.has_left.store(true, SeqCst);
         if let Some(seat) = &self.writer {
             seat.slots.release(seat.owner)?;
         }

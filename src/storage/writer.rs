@@ -116,14 +116,14 @@ pub struct Writer {
     pub durable_watch: Mutex<Option<notify::Watch>>,
     /// Whether this partition is counted among those that have segments open.
     holds: AtomicBool,
-    /// Set by `request_sync`, taken by the flush thread.
+    /// Where `request_sync` goes.
     pub flusher: OnceLock<Arc<dyn Flusher>>,
 }
 
-/// The flush thread as a log sees it.
+/// The flush threads as a log sees them: they come and go.
 pub trait Flusher: Send + Sync + std::fmt::Debug {
-    /// Asks it to look at its logs now.
-    fn request(&self);
+    /// Asks it to look at its logs now; whether there is one that will.
+    fn request(&self) -> bool;
 }
 
 impl Writer {

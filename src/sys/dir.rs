@@ -229,6 +229,15 @@ impl Dir {
         }
     }
 
+    /// unlinkat of what was listed, whatever bytes its name has.
+    pub fn unlink_entry(&self, entry: &DirEntry) -> Result<()> {
+        let here = self.descriptor()?;
+        match retry(|| unlinkat(&here, entry.name.as_os_str(), UnlinkatFlags::NoRemoveDir)) {
+            Ok(()) | Err(Errno::ENOENT) => Ok(()),
+            Err(errno) => Err(Error::io("unlink", &self.path.join(&entry.name), errno.into())),
+        }
+    }
+
     /// fsync of the directory. Never retried after an error.
     pub fn sync(&self) -> Result<()> {
         nix::unistd::fsync(self.descriptor()?).map_err(|errno| Error::io("fsync", &self.path, errno.into()))

@@ -19,6 +19,16 @@ pub fn without_signals<const COUNT: usize, T>(signals: [c_int; COUNT], call: imp
     call()
 }
 
+/// Blocks all signals in this thread for good: one of the library's own runs no handler of the host.
+pub fn block_all() {
+    let mut all = empty_set();
+    // SAFETY: the set is valid; SIG_BLOCK with a valid set cannot fail.
+    unsafe {
+        libc::sigfillset(&raw mut all);
+        libc::pthread_sigmask(libc::SIG_BLOCK, &raw const all, ptr::null_mut());
+    }
+}
+
 /// Blocked signals; dropping it, also by unwinding, takes away those that came and restores the mask.
 struct Shield<const COUNT: usize> {
     signals: [c_int; COUNT],

@@ -109,6 +109,35 @@ static void directories(const char *path)
     HOLDS(!h);
 }
 
+/* A topic that is made without settings has those that the directory was opened with, and keeps them. */
+static void settings(const char *path)
+{
+    ckafka_conf_t *conf = ckafka_conf_new();
+    ckafka_t *h = NULL;
+    ckafka_log_t *log = NULL;
+    ckafka_record_t large = make_record("key", NULL, 1);
+    char bytes[400];
+    char *json = NULL;
+    int64_t base = -7;
+    memset(bytes, 'x', sizeof bytes);
+    large.value.data = bytes;
+    large.value.len = sizeof bytes;
+    WORKS(ckafka_conf_set(conf, "max.message.bytes", "300"));
+    WORKS(ckafka_conf_set(conf, "flush.ms", "1000"));
+    NEEDS(ckafka_open(path, conf, 0, &h));
+    ckafka_conf_free(conf);
+    NEEDS(ckafka_topic_create(h, "without", 1, NULL));
+    WORKS(ckafka_close(h));
+    NEEDS(ckafka_open(path, NULL, 0, &h));
+    NEEDS(ckafka_log_open(h, "without", 0, &log));
+    GIVES(ckafka_append(log, &large, 1, &base), CKAFKA_ERR_MESSAGE_TOO_LARGE);
+    WORKS(ckafka_topic_list(h, &json));
+    HOLDS(json && strstr(json, "\"max.message.bytes\":\"300\"") && !strstr(json, "flush.ms"));
+    ckafka_free(json);
+    WORKS(ckafka_log_close(log));
+    WORKS(ckafka_close(h));
+}
+
 int main(int argc, char **argv)
 {
     ckafka_t *h = NULL;
@@ -121,5 +150,6 @@ int main(int argc, char **argv)
     topics(h);
     records(h);
     WORKS(ckafka_close(h));
+    settings(argv[1]);
     return check_result("errors");
 }

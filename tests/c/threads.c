@@ -103,6 +103,59 @@ static void closes_under_a_fetch(ckafka_log_t *log)
     }
 }
 
+static ckafka_log_t *flushed;
+
+static void handle_nothing(int signal)
+{
+    (void)signal;
+}
+
+/* Appends that wait for the disk; the first error, and no more appends then. */
+static void *append_flushed(void *unused)
+{
+    ckafka_record_t record = make_record("key", "value", 1);
+    ckafka_err_t err = CKAFKA_OK;
+    int64_t base;
+    int i;
+    (void)unused;
+    for (i = 0; i < 200 && !err; i++)
+        err = ckafka_append(flushed, &record, 1, &base);
+    return (void *)(intptr_t)err;
+}
+
+/* With flush.messages=1 one of two appenders waits for the other's sync. A signal must not end that with an error: the
+ * records are in the log, and who is told of an error appends them again. */
+static void signals_end_no_append(ckafka_t *h)
+{
+    ckafka_conf_t *conf = ckafka_conf_new();
+    struct sigaction action;
+    pthread_t threads[2];
+    int64_t low, end, durable;
+    int i;
+    memset(&action, 0, sizeof action);
+    action.sa_handler = handle_nothing;
+    sigaction(SIGUSR1, &action, NULL);
+    WORKS(ckafka_conf_set(conf, "flush.messages", "1"));
+    NEEDS(ckafka_topic_create(h, "flushed", 1, conf));
+    ckafka_conf_free(conf);
+    NEEDS(ckafka_log_open(h, "flushed", 0, &flushed));
+    for (i = 0; i < 2; i++) {
+        if (pthread_create(&threads[i], NULL, append_flushed, NULL))
+            exit(2);
+    }
+    for (i = 0; i < 2000; i++) {
+        pthread_kill(threads[i % 2], SIGUSR1);
+        if (i % 2)
+            usleep(100);
+    }
+    WORKS(joined(threads[0]));
+    WORKS(joined(threads[1]));
+    WORKS(ckafka_watermarks(h, "flushed", 0, &low, &end, &durable));
+    EQUALS(end, 400);
+    EQUALS(durable, 400);
+    WORKS(ckafka_log_close(flushed));
+}
+
 /* In the child of a fork. */
 static int child(const char *path, ckafka_t *h, ckafka_log_t *log, const ckafka_rec_t *rec, const char *base)
 {
@@ -167,6 +220,7 @@ int main(int argc, char **argv)
     NEEDS(ckafka_log_open(h, "topic", 0, &log));
     wakes(log);
     closes_under_a_fetch(log);
+    signals_end_no_append(h);
     forks(argv[1], h, log);
     WORKS(ckafka_log_close(log));
     WORKS(ckafka_close(h));

@@ -28,6 +28,12 @@ static_assert(!std::is_convertible_v<std::vector<int>, ckafka::bytes> && !std::i
 static_assert(std::is_convertible_v<std::vector<ckafka_record_t>, ckafka::span<const ckafka_record_t>>);
 static_assert(!std::is_convertible_v<std::vector<int>, ckafka::span<const ckafka_record_t>>);
 
+/* What would be left of a reader or a view that ends with its line is refused. */
+template <class Of, class = void> constexpr bool gives_records = false;
+template <class Of> constexpr bool gives_records<Of, std::void_t<decltype(std::declval<Of>().records())>> = true;
+static_assert(gives_records<ckafka::reader &> && !gives_records<ckafka::reader>);
+static_assert(gives_records<const ckafka::view &> && !gives_records<ckafka::view>);
+
 /* A loop over records, without the rest of a program. */
 std::size_t count(const ckafka::view &view);
 std::size_t count(const ckafka::view &view)

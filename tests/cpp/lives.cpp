@@ -2,6 +2,8 @@
 #include "check.hpp"
 
 #include <csignal>
+#include <cstdlib>
+#include <new>
 #include <sys/time.h>
 #include <sys/wait.h>
 #include <thread>
@@ -48,6 +50,8 @@ static void check_moves(const std::string &path)
     log.close();
     THROWS(log.append("v"), CKAFKA_ERR__BAD_HANDLE);
     EQUALS(new_reader.fetch(0ms).size(), 2u);
+    /* -1 is "now" in C; here a time is what it says. */
+    THROWS(ckafka::log(new_dir, "moved").append("v", {}, {}, ckafka::timestamp(-1ms)), CKAFKA_ERR_INVALID_TIMESTAMP);
 }
 
 /* What is opened in a directory keeps it, whatever goes first. */
@@ -123,6 +127,35 @@ static void check_wakeups(const std::string &path)
     writer.join();
 }
 
+/* The next allocation fails, and no other. */
+static thread_local bool memory_is_out;
+void *operator new(std::size_t size)
+{
+    void *memory = std::exchange(memory_is_out, false) ? nullptr : std::malloc(size);
+    if (memory == nullptr)
+        throw std::bad_alloc();
+    return memory;
+}
+void operator delete(void *memory) noexcept { std::free(memory); }
+void operator delete(void *memory, std::size_t) noexcept { std::free(memory); }
+
+/* Memory that is out leaves no directory open that nobody can close. */
+static void check_memory(const std::string &path)
+{
+    const std::string place = path + "-memory";
+    bool thrown = false;
+    try {
+        memory_is_out = true;
+        const ckafka::directory dir(place, ckafka::open_mode::create);
+    } catch (const std::bad_alloc &) {
+        thrown = true;
+    }
+    HOLDS(thrown && !memory_is_out);
+    /* The last writer out leaves the marker. */
+    ckafka::directory(place, ckafka::open_mode::create).close();
+    HOLDS(access((place + "/.kafka_cleanshutdown").c_str(), F_OK) == 0);
+}
+
 static void check_refusals(const std::string &path)
 {
     THROWS(ckafka::directory(path + "/nowhere"), CKAFKA_ERR__IO);
@@ -131,6 +164,7 @@ static void check_refusals(const std::string &path)
     THROWS(ckafka::log(dir, "none"), CKAFKA_ERR_UNKNOWN_TOPIC_OR_PARTITION);
     ckafka::log log(dir, "forked");
     THROWS(log.append("v"), CKAFKA_ERR__READONLY);
+    THROWS(dir.sync(), CKAFKA_ERR__READONLY);
     const ckafka::header_range damaged(ckafka::bytes("\x7f\x7f"));
     THROWS(static_cast<void>(damaged.begin()), CKAFKA_ERR_CORRUPT_MESSAGE);
     ckafka::log nothing;
@@ -152,6 +186,7 @@ int main(int argc, char **argv)
     check_orders(argv[1]);
     check_fork(argv[1]);
     check_wakeups(argv[1]);
+    check_memory(argv[1]);
     check_refusals(argv[1]);
     return checks::result("lives");
 }

@@ -10,6 +10,7 @@
 //! | `raw HEX`                         | appends a record with these bytes as value                                               | its offset      |
 //! | `panic_append SIZE`, `panic_appends COUNT SIZE` | an append that is to panic; appends until one does                         |                 |
 //! | `panic_sync`                      | a sync that is to panic                                                                  |                 |
+//! | `stats`                           | asks for the counters                                                                    |                 |
 //! | `durable OFFSET MS`, `sync`, `two_durable OFFSET` | waits; syncs; waits by two threads at once                               |                 |
 //! | `checkpoint`                      | syncs, and moves the recovery points                                                     |                 |
 //! | `end`, `durable_end`, `rewrites`, `takeovers` |                                                                              | number          |
@@ -111,6 +112,7 @@ impl Hands {
             ["durable", offset, ms] => self.log().wait_durable(number(offset), wait(ms)).map(nothing).map_err(text),
             ["checkpoint"] => self.directory().sync().map(nothing).map_err(text),
             ["sync"] => self.log().sync().map(nothing).map_err(text),
+            ["stats"] => self.directory().stats().map_err(text),
             ["two_durable", offset] => self.two_durable(number(offset)),
             ["fetch", ms] => self.fetch(wait(ms)),
             ["fetch_timed", ms] => {

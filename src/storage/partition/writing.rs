@@ -164,20 +164,17 @@ impl PartitionLog {
     pub fn request_sync(&self) -> Result<()> {
         let side = self.writer_side()?;
         side.writer.member.check_fork()?;
-        match side.writer.flusher.get() {
-            Some(flusher) => {
-                flusher.request();
-                Ok(())
-            }
-            None => Err(Error::ConfigRefused {
-                key: "flush thread".to_owned(),
-                value: "none".to_owned(),
-                allowed: "start the I/O threads of the directory with the flush role first".to_owned(),
-            }),
+        if side.writer.flusher.get().is_some_and(|flusher| flusher.request()) {
+            return Ok(());
         }
+        Err(Error::ConfigRefused {
+            key: "flush thread".to_owned(),
+            value: "none".to_owned(),
+            allowed: "start the I/O threads of the directory with the flush role first".to_owned(),
+        })
     }
 
-    /// Tells the log of the flush thread that serves it.
+    /// Tells the log of the flush threads that serve it, once.
     pub fn set_flusher(&self, flusher: Arc<dyn Flusher>) {
         if let Side::Writer(side) = &self.side {
             let _ = side.writer.flusher.set(flusher);

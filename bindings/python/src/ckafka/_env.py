@@ -256,7 +256,7 @@ class Env(Handle):
     # The directory as a whole
 
     def sync(self) -> None:
-        """Makes all records of all partitions durable.
+        """Makes all records durable of all partitions that this process has used; `ReadOnly` where it only reads.
 
         >>> env.sync()
         """

@@ -49,7 +49,7 @@ def numpy_values(batch: "Batch", dtype: Any) -> Array:
     at = numpy.frombuffer(batch.value_positions, "<u8").astype("i8")
     steps = numpy.diff(at)
     bounds = numpy.flatnonzero(numpy.diff(steps)) + 2
-    runs = []
+    runs: list[numpy.ndarray[Any, Any]] = []
     begin = 0
     while begin < len(at):
         following = bounds[numpy.searchsorted(bounds, begin + 2) :]

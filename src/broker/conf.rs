@@ -131,15 +131,9 @@ impl Conf {
     #[must_use]
     pub fn process_values(&self) -> Conf {
         let mut values = self.values.clone();
-        values.retain(|(key, _)| scope(key) != Some(Scope::Topic) || is_openers(key));
-        Conf { values }
-    }
-
-    /// What a topic that is made without settings of its own keeps: these values, but for those that each opener may say.
-    #[must_use]
-    pub fn for_new_topic(&self) -> Conf {
-        let mut values = self.values.clone();
-        values.retain(|(key, _)| scope(key) == Some(Scope::Topic) && !is_openers(key));
+        // How often to flush, and how to compress, is a topic's to say, and the opener's where the topic is silent.
+        let may_be_said = |key: &str| key.starts_with("flush.") || key.starts_with("compression.");
+        values.retain(|(key, _)| scope(key) != Some(Scope::Topic) || may_be_said(key));
         Conf { values }
     }
 
@@ -255,11 +249,6 @@ fn codec(text: &str) -> Codec {
 
 fn scope(name: &str) -> Option<Scope> {
     KEYS.iter().find(|key| key.name == name).map(|key| key.scope)
-}
-
-/// How often to flush, and how to compress, is a topic's to say, and the opener's where the topic is silent.
-fn is_openers(name: &str) -> bool {
-    name.starts_with("flush.") || name.starts_with("compression.")
 }
 
 fn no_memory(bytes: usize) -> Error {

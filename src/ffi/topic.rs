@@ -31,9 +31,8 @@ pub unsafe extern "C" fn ckafka_topic_create(
 ) -> ckafka_err_t {
     on::<Arc<Directory>>("ckafka_topic_create", h, |directory| {
         // SAFETY: this function's contract.
-        let (name, given) = unsafe { (topic(name)?, conf_or_default(conf)?) };
-        let settings = if conf.is_null() { directory.conf().for_new_topic() } else { given };
-        Ok(directory.create_topic(name, partition_count, &settings)?)
+        let (name, conf) = unsafe { (topic(name)?, conf_or_default(conf)?) };
+        Ok(directory.create_topic(name, partition_count, &conf)?)
     })
 }
 

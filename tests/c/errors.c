@@ -109,7 +109,7 @@ static void directories(const char *path)
     HOLDS(!h);
 }
 
-/* A topic that is made without settings has those that the directory was opened with, and keeps them. */
+/* A topic that is made without settings keeps none, whatever the directory was opened with. */
 static void settings(const char *path)
 {
     ckafka_conf_t *conf = ckafka_conf_new();
@@ -130,9 +130,9 @@ static void settings(const char *path)
     WORKS(ckafka_close(h));
     NEEDS(ckafka_open(path, NULL, 0, &h));
     NEEDS(ckafka_log_open(h, "without", 0, &log));
-    GIVES(ckafka_append(log, &large, 1, &base), CKAFKA_ERR_MESSAGE_TOO_LARGE);
+    WORKS(ckafka_append(log, &large, 1, &base));
     WORKS(ckafka_topic_list(h, &json));
-    HOLDS(json && strstr(json, "\"max.message.bytes\":\"300\"") && !strstr(json, "flush.ms"));
+    HOLDS(json && !strstr(json, "\"max.message.bytes\":\"300\""));
     ckafka_free(json);
     WORKS(ckafka_log_close(log));
     WORKS(ckafka_close(h));

@@ -169,6 +169,8 @@ fn a_caller_does_not_wait_for_the_end_of_a_large_file() {
     large.set_len(1 << 40).expect("a sparse file");
     let server = Server::start(&scratch, "data", 0);
     let mut greedy = server.connect();
+    // The server says that a client has come before it opens the file: only bytes tell that it has.
+    greedy.read_exact(&mut [0]).expect("the first byte");
     let first = std::thread::spawn(move || {
         let mut buffer = vec![0; 1 << 20];
         // Until the server has gone: the file would take minutes.

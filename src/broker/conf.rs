@@ -73,14 +73,16 @@ impl Conf {
     }
 
     fn put(&mut self, name: &'static str, value: String) -> Result<()> {
+        self.values.try_reserve(1).map_err(|_| no_memory(size_of::<(&str, String)>()))?;
+        self.put_where_room_is(name, value);
+        Ok(())
+    }
+
+    fn put_where_room_is(&mut self, name: &'static str, value: String) {
         match self.values.binary_search_by_key(&name, |(name, _)| *name) {
             Ok(at) => self.values[at].1 = value,
-            Err(at) => {
-                self.values.try_reserve(1).map_err(|_| no_memory(size_of::<(&str, String)>()))?;
-                self.values.insert(at, (name, value));
-            }
+            Err(at) => self.values.insert(at, (name, value)),
         }
-        Ok(())
     }
 
     fn set_value(&self, name: &str) -> Option<&str> {
@@ -112,12 +114,11 @@ impl Conf {
     pub fn overlaid(&self, other: &Conf) -> Conf {
         // A topic whose compression is the producer's leaves it to whoever appends.
         let said = |(key, value): &&(&'static str, String)| *key != "compression.type" || value != "producer";
-        let mut values: Vec<_> = other.values.iter().filter(said).cloned().collect();
-        let is_said = |name: &str| values.iter().any(|(key, _)| *key == name);
-        let kept: Vec<_> = self.values.iter().filter(|(name, _)| !is_said(name)).cloned().collect();
-        values.extend(kept);
-        values.sort_unstable();
-        Conf { values }
+        let mut conf = self.clone();
+        for (name, value) in other.values.iter().filter(said) {
+            conf.put_where_room_is(name, value.clone());
+        }
+        conf
     }
 
     /// What belongs to a topic, key and value, only what was set: what `ckafka.properties` holds.

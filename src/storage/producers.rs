@@ -216,7 +216,11 @@ impl ProducerState {
         if !rest.is_empty() || usize::try_from(count) != Ok(entries.len()) {
             return Err(format!("{} bytes for {count} producers", bytes.len()));
         }
-        let producers: BTreeMap<i64, Producer> = entries.iter().map(decode_entry).collect();
+        let mut producers = BTreeMap::new();
+        // Not collected: that sorts first, by code of its own.
+        for (id, producer) in entries.iter().map(decode_entry) {
+            producers.insert(id, producer);
+        }
         if producers.len() != entries.len() {
             return Err("a producer stands in it twice".to_owned());
         }

@@ -9,12 +9,13 @@ const KEY_LEN_MAX: usize = 64;
 
 /// Why an unknown key is refused, with close matches, or with all keys where none is close.
 pub(super) fn unknown_key(key: &str) -> String {
-    let mut close: Vec<(usize, &str)> = KEYS
-        .iter()
-        .filter_map(|known| Some((distance(key, known.name)?, known.name)))
-        .filter(|(distance, name)| *distance <= name.len() / 4)
-        .collect();
-    close.sort_unstable();
+    let mut close: Vec<(usize, &str)> = Vec::new();
+    for name in KEYS.iter().map(|known| known.name) {
+        if let Some(distance) = distance(key, name).filter(|distance| *distance <= name.len() / 4) {
+            let at = close.partition_point(|closer| *closer < (distance, name));
+            close.insert(at, (distance, name));
+        }
+    }
     close.truncate(SUGGESTIONS_MAX);
     if close.is_empty() {
         let all: Vec<&str> = KEYS.iter().map(|known| known.name).collect();

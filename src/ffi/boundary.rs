@@ -60,9 +60,9 @@ pub(crate) fn on_brief<N: Noun>(
 ) -> ckafka_err_t {
     let pin = match HANDLES.pin(handle.addr() as u64) {
         Ok(pin) => pin,
-        Err(refusal) => return failed(function, &Failure::refused(refusal, N::NAME)),
+        Err(refusal) => return refused(function, refusal, N::NAME),
     };
-    let Some(object) = N::of(&pin) else { return failed(function, &Failure::BadHandle { noun: N::NAME }) };
+    let Some(object) = N::of(&pin) else { return refused(function, Refusal::Unknown, N::NAME) };
     let caught = catch_unwind(AssertUnwindSafe(|| {
         inject_panic(function);
         call(object)
@@ -119,9 +119,9 @@ pub(crate) fn close<N: Noun>(
     let _whole = NoCancellation::begin();
     let pin = match HANDLES.pin_to_close(handle.addr() as u64) {
         Ok(pin) => pin,
-        Err(refusal) => return failed(function, &Failure::refused(refusal, N::NAME)),
+        Err(refusal) => return refused(function, refusal, N::NAME),
     };
-    let Some(object) = N::of(&pin) else { return failed(function, &Failure::BadHandle { noun: N::NAME }) };
+    let Some(object) = N::of(&pin) else { return refused(function, Refusal::Unknown, N::NAME) };
     if pin.is_inherited() {
         return ended(function, &pin, Ok(()), N::NAME);
     }
@@ -143,7 +143,7 @@ pub(crate) fn close<N: Noun>(
 
 fn ended(function: &'static str, pin: &Pin<'_, Object>, outcome: Outcome, noun: &'static str) -> ckafka_err_t {
     match pin.close() {
-        Err(refusal) => failed(function, &Failure::refused(refusal, noun)),
+        Err(refusal) => refused(function, refusal, noun),
         Ok(Closed::Inherited) => failed(function, &Failure::Library(Error::Forked)),
         Ok(Closed::Done) => finish(function, outcome),
     }
@@ -187,6 +187,11 @@ fn finish(function: &'static str, outcome: Outcome) -> ckafka_err_t {
 pub(crate) fn failed(function: &'static str, failure: &Failure) -> ckafka_err_t {
     message::set(function, format_args!("{failure}"));
     failure.code()
+}
+
+#[cold]
+fn refused(function: &'static str, refusal: Refusal, noun: &'static str) -> ckafka_err_t {
+    failed(function, &Failure::refused(refusal, noun))
 }
 
 #[cold]

@@ -195,7 +195,8 @@ fn wide_product(block: __m512i, multipliers: __m512i, sum: __m512i) -> __m512i {
 #[target_feature(enable = "avx512f,avx512bw,avx512vbmi,vpclmulqdq,pclmulqdq,sse4.2")]
 #[inline]
 fn wide_multipliers(behind: usize) -> __m512i {
-    let four = &MULTIPLIERS.0[LANE_COUNT - 4 * (behind + 1)..][..4];
+    let fours = const { MULTIPLIERS.0.as_chunks::<4>().0 };
+    let four = &fours[fours.len() - 1 - behind];
     // SAFETY: four entries of 16 bytes are there to be read.
     unsafe { _mm512_loadu_si512(four.as_ptr().cast()) }
 }

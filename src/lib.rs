@@ -7,7 +7,7 @@
 //! - [`broker`]: a data directory, its topics and partitions;
 //! - [`storage`]: the engine of one partition: segments, indexes, control page, readers, recovery;
 //! - [`sys`]: every system call and mapping; [`record`]: pure bytes of batches and records;
-//! - [`error`]: the error type, a leaf for all; [`broken`]: what tests of the sharing rules leave out, nothing without its feature.
+//! - [`error`]: the error type, and [`json`]: text of reports, leaves for all; [`broken`]: what tests of the sharing rules leave out, nothing without its feature.
 
 pub mod broken;
 pub mod broker;
@@ -17,6 +17,7 @@ pub mod compat;
 pub mod error;
 #[expect(unsafe_code, reason = "the C boundary dereferences what C callers pass")]
 pub mod ffi;
+pub mod json;
 pub mod record;
 pub mod storage;
 #[expect(unsafe_code, reason = "system calls and mappings live here, behind safe types")]

@@ -9,7 +9,7 @@ use std::fs;
 
 use ckafka::storage::names::SegmentFile;
 use ckafka::storage::rebuild::indexes_of_closed;
-use recovery_support::{Scratch, children, interval, name_of, partitions};
+use recovery_support::{Scratch, children, events, interval, name_of, partitions};
 
 #[test]
 fn rebuilt_indexes_equal_the_brokers() {
@@ -42,7 +42,8 @@ fn a_recovery_finds_nothing_to_mend_in_them() {
         let scratch = Scratch::copy_of(&partition);
         let before = scratch.files();
         let recovered = scratch.unclean(interval(&name_of(&partition)));
-        let rebuilt: Vec<_> = recovered.report.iter().filter(|event| event["event"] != "removed").collect();
+        let rebuilt: Vec<_> =
+            events(&recovered.report).into_iter().filter(|event| event["event"] != "removed").collect();
         assert!(rebuilt.is_empty(), "{}: {rebuilt:?}", partition.display());
         for (name, content) in before {
             if name.ends_with(".txnindex") && partition.ends_with("comp-txn-0") {

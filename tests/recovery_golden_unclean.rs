@@ -8,7 +8,9 @@ mod recovery_support;
 use std::path::{Path, PathBuf};
 
 use ckafka::storage::recovery::{Company, Shutdown};
-use recovery_support::{Scratch, batches, children, golden, interval, log_bytes, name_of, partitions, recover_as};
+use recovery_support::{
+    Scratch, batches, children, events, golden, interval, log_bytes, name_of, partitions, recover_as,
+};
 
 const CASES: [&str; 5] = ["unclean", "unclean-torn", "unclean-crc", "unclean-noindex", "unclean-badindex"];
 
@@ -84,14 +86,14 @@ fn whole_batches_behind_a_wrong_crc_are_set_aside() {
         assert_eq!(log.len(), 6864);
         assert_eq!([log, aside.clone()].concat(), damaged);
         assert_eq!(batches(&aside).last().unwrap().1, 129, "the last record is still there");
-        let cut = recovered.report.iter().find(|event| event["event"] == "cut").unwrap();
+        let cut = events(&recovered.report).into_iter().find(|event| event["event"] == "cut").unwrap();
         assert_eq!((cut["position"].as_u64(), cut["end_offset"].as_i64()), (Some(6864), Some(65)));
         assert_eq!(cut["set_aside"], "00000000000000000000.log.set-aside.0");
     }
     // Nothing whole lies behind a torn batch.
     let scratch = Scratch::copy_of(&case("unclean-torn", "unc-one-0").0);
     let recovered = scratch.unclean(4096);
-    assert!(recovered.report.iter().any(|event| event["event"] == "cut" && event["set_aside"].is_null()));
+    assert!(events(&recovered.report).into_iter().any(|event| event["event"] == "cut" && event["set_aside"].is_null()));
     assert!(!scratch.files().iter().any(|(name, _)| name.contains("set-aside")));
 }
 

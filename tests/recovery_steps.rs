@@ -5,7 +5,7 @@ mod recovery_support;
 use ckafka::storage::config::LogConfig;
 use ckafka::storage::names::SegmentFile;
 use ckafka::storage::recovery::{Company, Shutdown, inspect, recover};
-use recovery_support::{Scratch, batch, golden, name_of, partitions, recover_as};
+use recovery_support::{Scratch, batch, events, golden, name_of, partitions, recover_as};
 
 const UNCLEAN: Shutdown = Shutdown::Unclean { recovery_point: 0 };
 
@@ -34,7 +34,7 @@ fn an_untrimmed_segment_is_trimmed_and_nothing_behind_it_is_lost() {
     assert_eq!((recovered.tail.end_offset, recovered.tail.base_offset), (9, 5));
     assert_eq!((scratch.read(&log_name(0)), scratch.read(&log_name(5))), (log(0..5), log(5..9)));
     assert!(aside(&scratch).is_empty());
-    let cuts = recovered.report.iter().filter(|event| event["event"] != "rebuilt").count();
+    let cuts = events(&recovered.report).into_iter().filter(|event| event["event"] != "rebuilt").count();
     assert_eq!(cuts, 0, "{:?}", recovered.report);
 }
 
@@ -234,7 +234,7 @@ fn stray_snapshots_go_and_useful_ones_stay() {
     scratch.write("00000000000000000400.snapshot", &valid);
     scratch.write("00000000000000000300.snapshot", &valid[..30]);
     let recovered = scratch.unclean(512);
-    assert_eq!(recovered.report.iter().filter(|event| event["event"] == "removed").count(), 2);
+    assert_eq!(events(&recovered.report).into_iter().filter(|event| event["event"] == "removed").count(), 2);
     assert!(!scratch.has("00000000000000000120.snapshot") && !scratch.has("00000000000000000400.snapshot"));
     assert_eq!(scratch.read("00000000000000000300.snapshot"), valid, "made anew from the log");
     assert!(scratch.has("00000000000000000251.snapshot"));

@@ -5,14 +5,13 @@ use std::path::Path;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use serde_json::json;
-
 use super::conf::DirectoryConfig;
 use super::folders::{is_data_directory, partition_folders};
 use super::io_threads::IoThread;
 use super::shared::{DirectoryAccess, Shared};
 use super::{Conf, properties, topics};
 use crate::error::{Error, Result};
+use crate::json::Json;
 use crate::storage::names::SegmentFile;
 use crate::storage::partition::{PartitionLog, Watermarks};
 use crate::storage::session::Wait;
@@ -194,7 +193,7 @@ impl Directory {
     /// What was cut or rebuilt, as JSON.
     pub fn recovery_report(&self) -> Result<String> {
         self.check()?;
-        Ok(json!({ "findings": &*self.shared.report() }).to_string())
+        Ok(Json::object(&[("findings", &&*self.shared.report())]).to_string())
     }
 
     /// Bits of [`capability`].
@@ -293,7 +292,7 @@ impl Directory {
         Ok(())
     }
 
-    /// Counters, watermarks and sizes, as JSON.
+    /// Counters, watermarks and sizes, as JSON; partitions by topic and number.
     pub fn stats(&self) -> Result<String> {
         self.check()?;
         self.shared.forget_deleted();
@@ -314,17 +313,13 @@ impl Directory {
                 Err(error) => return Err(error),
             }
         }
-        partitions.sort_unstable_by_key(|partition| (partition["topic"].to_string(), partition["partition"].as_i64()));
-        Ok(json!({
-            "append": { "records": records, "batches": batches, "bytes": bytes },
-            "send": { "bytes_by_kernel": by_kernel, "bytes_copied": copied },
-            "partitions": partitions,
-        })
-        .to_string())
+        let append = Json::object(&[("records", &records), ("batches", &batches), ("bytes", &bytes)]);
+        let send = Json::object(&[("bytes_by_kernel", &by_kernel), ("bytes_copied", &copied)]);
+        Ok(Json::object(&[("append", &append), ("send", &send), ("partitions", &partitions)]).to_string())
     }
 }
 
-fn partition_stats(log: &PartitionLog) -> Result<serde_json::Value> {
+fn partition_stats(log: &PartitionLog) -> Result<Json> {
     let marks = log.watermarks();
     let (mut segments, mut bytes) = (0, 0);
     for entry in log.folder().list()? {
@@ -335,10 +330,18 @@ fn partition_stats(log: &PartitionLog) -> Result<serde_json::Value> {
         }
     }
     let events = log.events();
-    Ok(json!({
-        "topic": log.topic(), "partition": log.partition(), "log_start": marks.low, "end": marks.end, "durable": marks.durable,
-        "segments": segments, "bytes": bytes, "rolls": events.rolls, "growths": events.growths, "takeovers": events.takeovers,
-    }))
+    Ok(Json::object(&[
+        ("topic", &log.topic()),
+        ("partition", &log.partition()),
+        ("log_start", &marks.low),
+        ("end", &marks.end),
+        ("durable", &marks.durable),
+        ("segments", &segments),
+        ("bytes", &bytes),
+        ("rolls", &events.rolls),
+        ("growths", &events.growths),
+        ("takeovers", &events.takeovers),
+    ]))
 }
 
 fn check_directory(root: &Dir, config: &DirectoryConfig, mode: OpenMode) -> Result<()> {

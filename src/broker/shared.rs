@@ -2,16 +2,15 @@
 //!
 //! Invariant: at most one writing membership per directory (device and inode) and process; it ends with the last handle that is closed.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak};
-
-use serde_json::Value;
 
 use super::folders::{PartitionFolder, partition_folders};
 use super::io_threads::FlushThreads;
 use super::{Conf, topics};
 use crate::broken::{self, Point, Rule};
 use crate::error::{Error, Result};
+use crate::json::Json;
 use crate::storage::checkpoint;
 use crate::storage::config::LogConfig;
 use crate::storage::names::CONTROL;
@@ -40,10 +39,10 @@ pub struct Shared {
     /// What the first handle was opened with: counts for folders without a configuration of their own.
     conf: Conf,
     checkpoints: HashMap<Key, Checkpointed>,
-    logs: Mutex<HashMap<Key, LogPlace>>,
+    logs: Mutex<BTreeMap<Key, LogPlace>>,
     /// The open logs as a list, for the threads that look at all of them; made anew after a change.
     listed: Mutex<Option<Arc<Vec<Arc<PartitionLog>>>>>,
-    report: Mutex<Vec<Value>>,
+    report: Mutex<Vec<Json>>,
     flush_threads: Arc<FlushThreads>,
     handles: Mutex<usize>,
 }
@@ -137,7 +136,7 @@ impl Shared {
         self.access
     }
 
-    /// The logs that are open. One that is being opened is not among them yet.
+    /// The logs that are open, by topic and partition. One that is being opened is not among them yet.
     #[must_use]
     pub fn logs(&self) -> Arc<Vec<Arc<PartitionLog>>> {
         let mut listed = self.listed.lock().unwrap_or_else(PoisonError::into_inner);
@@ -158,7 +157,7 @@ impl Shared {
         list
     }
 
-    fn places(&self) -> MutexGuard<'_, HashMap<Key, LogPlace>> {
+    fn places(&self) -> MutexGuard<'_, BTreeMap<Key, LogPlace>> {
         self.logs.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -195,7 +194,7 @@ impl Shared {
     }
 
     /// What was cut, rebuilt or passed over so far.
-    pub fn report(&self) -> MutexGuard<'_, Vec<Value>> {
+    pub fn report(&self) -> MutexGuard<'_, Vec<Json>> {
         self.report.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -388,12 +387,12 @@ fn create_missing_pages(root: &Dir) -> Result<()> {
     Ok(())
 }
 
-fn read_checkpoints(root: &Dir, report: &mut Vec<Value>) -> Result<HashMap<Key, Checkpointed>> {
+fn read_checkpoints(root: &Dir, report: &mut Vec<Json>) -> Result<HashMap<Key, Checkpointed>> {
     let mut checkpoints: HashMap<Key, Checkpointed> = HashMap::new();
     for name in [checkpoint::RECOVERY_POINT, checkpoint::LOG_START] {
         let (entries, reason) = checkpoint::read(root, name)?;
         if let Some(reason) = reason {
-            report.push(serde_json::json!({ "file": name, "finding": reason }));
+            report.push(Json::object(&[("file", &name), ("finding", &reason)]));
         }
         for entry in entries {
             let line = checkpoints.entry((entry.topic, entry.partition)).or_default();

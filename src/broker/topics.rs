@@ -4,14 +4,13 @@
 //! topic that is half there. What is under way stands in `ckafka.intent`, durably, before the first folder is touched: whoever comes next finishes it. The names
 //! of folders alone do not tell a half-made topic from one of a broker whose partition 0 lives on another machine.
 
-use serde_json::{Value, json};
-
 use super::folders::{PartitionFolder, check_topic_name, collide, partition_folders};
 use super::metadata::{self, TopicId};
 use super::shared::Shared;
 use super::{Conf, properties};
 use crate::broken::{self, Point, Rule};
 use crate::error::{Error, Result};
+use crate::json::{Json, ToJson};
 use crate::storage::leader_epoch::LeaderEpochs;
 use crate::storage::names::SegmentFile;
 use crate::storage::open;
@@ -215,7 +214,7 @@ fn refuse_folders_within(root: &Dir, folders: &[PartitionFolder]) -> Result<()> 
 }
 
 /// Topics with their partitions and configuration.
-pub fn list(root: &Dir) -> Result<Value> {
+pub fn list(root: &Dir) -> Result<Json> {
     let folders = partition_folders(root)?;
     let mut topics = Vec::new();
     for first in folders.iter().filter(|folder| folder.partition == 0) {
@@ -227,14 +226,19 @@ pub fn list(root: &Dir) -> Result<Value> {
             Err(error) => return Err(error),
         }
     }
-    Ok(json!({ "topics": topics }))
+    Ok(Json::object(&[("topics", &topics)]))
 }
 
-fn describe(root: &Dir, first: &PartitionFolder, partitions: usize) -> Result<Value> {
+fn describe(root: &Dir, first: &PartitionFolder, partitions: usize) -> Result<Json> {
     let dir = root.open_dir(&first.name())?;
     let conf = properties::read(&dir)?.unwrap_or_default();
-    let config: serde_json::Map<String, Value> =
-        conf.topic_values().into_iter().map(|(key, value)| (key.to_owned(), json!(value))).collect();
+    let config: Vec<(&str, &str)> = conf.topic_values();
+    let config: Vec<(&str, &dyn ToJson)> = config.iter().map(|(key, value)| (*key, value as &dyn ToJson)).collect();
     let id = metadata::read_topic_id(&dir)?.map(|id| id.to_string());
-    Ok(json!({ "name": first.topic, "partitions": partitions, "id": id, "config": config }))
+    Ok(Json::object(&[
+        ("name", &first.topic),
+        ("partitions", &partitions),
+        ("id", &id),
+        ("config", &Json::object(&config)),
+    ]))
 }

@@ -5,8 +5,6 @@
 //! brings the time index up to date, so what came later was added by nobody but the close. They are left out, and the state is then that of a
 //! writer that never closed: what it goes on to write equals a rebuild.
 
-use serde_json::{Value, json};
-
 use super::housekeeping::Listing;
 use super::index::{OffsetEntry, TimeEntry};
 use super::names::SegmentFile;
@@ -15,6 +13,7 @@ use super::segment_scan::{Scanner, SegmentScan};
 use super::tail::TailState;
 use super::window::Window;
 use crate::error::Result;
+use crate::json::Json;
 use crate::record::BatchHeader;
 use crate::sys::{Access, Dir, File, clock};
 
@@ -38,13 +37,16 @@ pub(super) fn find(scanner: &mut Scanner<'_>, base_offset: i64) -> Result<CleanT
 }
 
 /// A finding where the log, which was closed in good order, ends below the snapshot that the close left: somebody cut it since.
-pub(super) fn shortened(dir: &Dir, tail: &TailState) -> Result<Option<Value>> {
+pub(super) fn shortened(dir: &Dir, tail: &TailState) -> Result<Option<Json>> {
     let closed = Listing::read(dir)?.offsets(SegmentFile::Snapshot).last().copied();
     Ok(closed.filter(|closed| *closed > tail.end_offset).map(|closed| {
-        json!({
-            "event": "shortened", "file": SegmentFile::Log.name(tail.base_offset), "position": tail.position, "offset": tail.end_offset,
-            "reason": format!("the log was closed at offset {closed} and ends at {}", tail.end_offset),
-        })
+        Json::object(&[
+            ("event", &"shortened"),
+            ("file", &SegmentFile::Log.name(tail.base_offset)),
+            ("position", &tail.position),
+            ("offset", &tail.end_offset),
+            ("reason", &format!("the log was closed at offset {closed} and ends at {}", tail.end_offset)),
+        ])
     }))
 }
 

@@ -10,13 +10,12 @@
 
 use std::collections::BTreeSet;
 
-use serde_json::{Value, json};
-
 use super::names::{NEXT, SegmentFile};
 use super::scan::Crc;
 use super::scan::{Found, Place, look};
 use super::window::Window;
 use crate::error::Result;
+use crate::json::Json;
 use crate::sys::{Access, Dir};
 
 const DELETED: &str = ".deleted";
@@ -35,8 +34,14 @@ pub(super) struct Listing {
 impl Listing {
     /// Reads the folder.
     pub(super) fn read(dir: &Dir) -> Result<Self> {
-        let entries = dir.list()?.into_iter().filter(|entry| entry.is_file);
-        Ok(Self { names: entries.filter_map(|entry| entry.name.into_string().ok()).collect() })
+        let mut names = BTreeSet::new();
+        // Not collected: that sorts first, by code of its own.
+        for entry in dir.list()?.into_iter().filter(|entry| entry.is_file) {
+            if let Ok(name) = entry.name.into_string() {
+                names.insert(name);
+            }
+        }
+        Ok(Self { names })
     }
 
     /// The offsets in the names of one kind, ascending.
@@ -64,7 +69,7 @@ impl Listing {
 }
 
 /// Clears the folder of leftovers. Repeatable after a crash at any point. What a user may want to know goes into the report.
-pub(super) fn tidy(dir: &Dir) -> Result<Vec<Value>> {
+pub(super) fn tidy(dir: &Dir) -> Result<Vec<Json>> {
     let mut report = Vec::new();
     let listing = Listing::read(dir)?;
     let mut removed = 0;
@@ -98,8 +103,8 @@ pub(super) fn tidy(dir: &Dir) -> Result<Vec<Value>> {
     Ok(report)
 }
 
-/// Puts the output of compaction in the place of what it was made from.
-fn finish_swap(dir: &Dir, listing: &Listing, finished: &[(SegmentFile, i64, String)]) -> Result<Value> {
+/// Puts the output of compaction in the place of what it was made from. `finished` is in the order of the names.
+fn finish_swap(dir: &Dir, listing: &Listing, finished: &[(SegmentFile, i64, String)]) -> Result<Json> {
     let logs: Vec<_> = finished.iter().filter(|(kind, _, _)| *kind == SegmentFile::Log).collect();
     let mut ranges = Vec::new();
     for (_, base, name) in &logs {
@@ -108,7 +113,7 @@ fn finish_swap(dir: &Dir, listing: &Listing, finished: &[(SegmentFile, i64, Stri
             // Removing what it was made from on the word of a damaged file would lose records.
             None => {
                 let reason = "it is damaged; the segments that it was made from stay";
-                return Ok(json!({ "event": "swap left", "file": name, "reason": reason }));
+                return Ok(Json::object(&[("event", &"swap left"), ("file", &name), ("reason", &reason)]));
             }
         }
     }
@@ -122,14 +127,12 @@ fn finish_swap(dir: &Dir, listing: &Listing, finished: &[(SegmentFile, i64, Stri
         }
         dir.sync()?;
     }
-    // The log last: as long as it has not its name the next recovery knows that the swap is unfinished.
-    let rank = |kind: SegmentFile| u8::from(kind == SegmentFile::Log);
-    let mut ordered: Vec<_> = finished.iter().collect();
-    ordered.sort_unstable_by_key(|(kind, base, _)| (rank(*kind), *base));
-    for (kind, base, name) in ordered {
+    // The logs last: as long as one has not its name the next recovery knows that the swap is unfinished.
+    let others = finished.iter().filter(|(kind, _, _)| *kind != SegmentFile::Log);
+    for (kind, base, name) in others.chain(logs) {
         dir.rename(name, &kind.name(*base))?;
     }
-    Ok(json!({ "event": "swap finished", "files": finished.len() }))
+    Ok(Json::object(&[("event", &"swap finished"), ("files", &finished.len())]))
 }
 
 /// The offset behind the last batch of a log file, `None` where the file does not end with a batch.

@@ -5,8 +5,6 @@
 
 use std::sync::{Arc, Mutex};
 
-use serde_json::{Value, json};
-
 use super::checkpoint;
 use super::config::LogConfig;
 use super::control::{ControlPage, FirstSync};
@@ -21,6 +19,7 @@ use super::tail::TailState;
 use super::writer::Writer;
 use crate::broken::{self, Point, Rule};
 use crate::error::{Error, Result};
+use crate::json::Json;
 use crate::sys::{Access, Dir, SharedPage, fork};
 
 /// A recovery that reads more than this lets go of the gate, so that others need not wait for it.
@@ -72,7 +71,7 @@ impl Place<'_> {
 pub fn open_for_writing(
     member: &Arc<Membership>,
     place: &Place<'_>,
-    report: &mut Vec<Value>,
+    report: &mut Vec<Json>,
 ) -> Result<Arc<PartitionLog>> {
     let (slots, _) = member.seat()?;
     let session = slots.session();
@@ -154,7 +153,7 @@ fn recover_partition(
     control: &ControlPage,
     writer: &Writer,
     gate: Gate<'_>,
-    report: &mut Vec<Value>,
+    report: &mut Vec<Json>,
 ) -> Result<Option<String>> {
     let (slots, _) = member.seat()?;
     let shutdown = shutdown_of(slots.beginning(), place);
@@ -175,7 +174,11 @@ fn recover_partition(
         drop(gate);
         broken::pass(Point::RecoveryDone);
         for finding in &recovered.report {
-            report.push(json!({ "topic": place.topic, "partition": place.partition, "finding": finding }));
+            report.push(Json::object(&[
+                ("topic", &place.topic),
+                ("partition", &place.partition),
+                ("finding", &finding),
+            ]));
         }
         if recovered.read_only.is_none() {
             let first_sync =
@@ -247,7 +250,7 @@ fn newest_snapshot(folder: &Dir, end: i64) -> Result<Vec<u8>> {
 pub fn open_for_reading(
     member: &Arc<Membership>,
     place: &Place<'_>,
-    report: &mut Vec<Value>,
+    report: &mut Vec<Json>,
 ) -> Result<Arc<PartitionLog>> {
     let folder = place.open_folder(member.root())?;
     for _ in 0..READ_ATTEMPTS {
@@ -319,9 +322,9 @@ pub(super) fn reopen(log: &PartitionLog) -> Result<Arc<PartitionLog>> {
     open_for_reading(member, &place, &mut Vec::new())
 }
 
-fn report_findings(place: &Place<'_>, inspected: &Inspected, report: &mut Vec<Value>) {
+fn report_findings(place: &Place<'_>, inspected: &Inspected, report: &mut Vec<Json>) {
     for finding in &inspected.report {
-        report.push(json!({ "topic": place.topic, "partition": place.partition, "finding": finding }));
+        report.push(Json::object(&[("topic", &place.topic), ("partition", &place.partition), ("finding", &finding)]));
     }
 }
 

@@ -3,8 +3,6 @@
 //! A log that was closed in good order and has no snapshot at all never had a producer with an id, or comes from a time before snapshots; brokers take it so too,
 //! and it is what keeps opening such a log from reading all of it.
 
-use serde_json::{Value, json};
-
 use super::housekeeping::Listing;
 use super::names::SegmentFile;
 use super::producers::ProducerState;
@@ -15,6 +13,7 @@ use super::survey::segment_of;
 use super::tail::TailState;
 use super::transactions::AbortedTransaction;
 use crate::error::Result;
+use crate::json::Json;
 use crate::sys::{Dir, clock};
 
 /// Gives the scanner the state as of segment number `from`, which it is to walk next.
@@ -90,13 +89,13 @@ fn replay(
 }
 
 /// Removes snapshots that are damaged, or about offsets that are gone, and those that no segment starts at but the newest: as brokers keep them.
-pub(super) fn tidy_snapshots(dir: &Dir, bases: &[i64], end: i64, report: &mut Vec<Value>) -> Result<()> {
+pub(super) fn tidy_snapshots(dir: &Dir, bases: &[i64], end: i64, report: &mut Vec<Json>) -> Result<()> {
     let mut snapshots = Listing::read(dir)?.offsets(SegmentFile::Snapshot);
     let loaded = ProducerState::load(dir, &snapshots, end, end)?;
     for (offset, reason) in &loaded.unusable {
         let name = SegmentFile::Snapshot.name(*offset);
         dir.unlink(&name)?;
-        report.push(json!({ "event": "removed", "file": name, "reason": reason }));
+        report.push(Json::object(&[("event", &"removed"), ("file", &name), ("reason", &reason)]));
     }
     snapshots.retain(|offset| loaded.unusable.iter().all(|(unusable, _)| unusable != offset));
     let newest = snapshots.last().copied();

@@ -9,8 +9,6 @@
 
 use std::ops::{ControlFlow, Range};
 
-use serde_json::{Value, json};
-
 use super::clean_tail::{self, CleanTail};
 use super::config::LogConfig;
 use super::housekeeping::{Listing, tidy};
@@ -26,6 +24,7 @@ use super::survey::{self, Fate};
 use super::tail::TailState;
 use super::transactions::{self, AbortedTransaction};
 use crate::error::{Error, Result};
+use crate::json::Json;
 use crate::sys::{Dir, clock};
 
 pub use super::survey::{Inspected, inspect};
@@ -63,7 +62,7 @@ pub struct Recovered {
     /// Set where the log may only be read: magic 0 or 1 (the offset and position of the first), or `__cluster_metadata`.
     pub read_only: Option<String>,
     /// What was cut, set aside or rebuilt: JSON values for the recovery report, empty where all was well.
-    pub report: Vec<Value>,
+    pub report: Vec<Json>,
 }
 
 /// Recovers a partition folder (PROTOCOL, *Recovery*). `log_start_checkpoint` from the checkpoint, 0 where it has no line. Under the append word. May be repeated after a crash or error at any point.
@@ -106,7 +105,7 @@ pub fn recover(
         scanner.producers = ProducerState::default();
         known_by = Shutdown::Unclean { recovery_point: tail.end_offset };
     }
-    recovery.report.append(&mut scanner.damage);
+    recovery.report.extend(scanner.take_damage());
     let producers = recovery.finish_producers(scanner.producers, known_by, tail.end_offset)?;
     let log_start = recovery.bases.first().map_or(tail.base_offset, |base| *base).max(log_start_checkpoint);
     tail.leader_epoch = recovery.finish_epochs(shutdown, &scanner.epochs, log_start, &tail)?;
@@ -153,7 +152,7 @@ struct Recovery<'a> {
     company: Company,
     /// Base offsets of the segments, in order.
     bases: Vec<i64>,
-    report: Vec<Value>,
+    report: Vec<Json>,
     loss: Loss,
     /// What lies below this offset was synced once.
     kept_below: i64,
@@ -212,13 +211,8 @@ impl Recovery<'_> {
     fn end_here(&mut self, scan: &SegmentScan, later: &[i64], reason: &str) -> Result<()> {
         let TailState { base_offset, position, end_offset, .. } = scan.tail;
         let keep = if end_offset < self.kept_below { Keep::Everything } else { Keep::WholeBatches };
-        let mut done = end_log(self.dir, base_offset, position, later, self.company, keep, reason)?;
-        for event in &mut done {
-            if let Value::Object(fields) = event {
-                fields.insert("end_offset".to_owned(), json!(end_offset));
-            }
-        }
-        self.report.append(&mut done);
+        let done = end_log(self.dir, base_offset, position, later, self.company, keep, reason)?;
+        self.report.extend(done.into_iter().map(|event| event.with("end_offset", &end_offset)));
         self.bases.retain(|base| !later.contains(base));
         self.loss = Loss::Certain;
         Ok(())
@@ -238,14 +232,22 @@ impl Recovery<'_> {
         if !aborted.is_empty() {
             self.write(SegmentFile::TxnIndex, base_offset, &transactions::encode(aborted), &[])?;
         } else if self.dir.unlink(&name)? {
-            self.report.push(json!({ "event": "removed", "file": name, "reason": "no transaction was aborted in it" }));
+            self.report.push(Json::object(&[
+                ("event", &"removed"),
+                ("file", &name),
+                ("reason", &"no transaction was aborted in it"),
+            ]));
         }
         Ok(())
     }
 
     fn write(&mut self, kind: SegmentFile, base_offset: i64, content: &[u8], surplus: &[u8]) -> Result<()> {
         if rebuild::write(self.dir, kind, base_offset, content, surplus, self.company)? == Change::Rebuilt {
-            self.report.push(json!({ "event": "rebuilt", "file": kind.name(base_offset), "bytes": content.len() }));
+            self.report.push(Json::object(&[
+                ("event", &"rebuilt"),
+                ("file", &kind.name(base_offset)),
+                ("bytes", &content.len()),
+            ]));
         }
         Ok(())
     }
@@ -381,7 +383,11 @@ impl Recovery<'_> {
         let mut epochs = match LeaderEpochs::read(self.dir) {
             Ok(epochs) => epochs,
             Err(Error::Corrupt { reason, .. }) => {
-                self.report.push(json!({ "event": "rebuilt", "file": LEADER_EPOCH_CHECKPOINT, "reason": reason }));
+                self.report.push(Json::object(&[
+                    ("event", &"rebuilt"),
+                    ("file", &LEADER_EPOCH_CHECKPOINT),
+                    ("reason", &reason),
+                ]));
                 LeaderEpochs::default()
             }
             Err(error) => return Err(error),

@@ -3,8 +3,6 @@
 //! Changes nothing on disk. What a jump in offsets means is decided here, since the base offset lies outside the CRC: compaction leaves gaps, and
 //! so does a flipped bit. A jump is believed if what follows goes on behind it; at the very end of a log only if the log shows other signs of compaction.
 
-use serde_json::{Value, json};
-
 use super::housekeeping::Listing;
 use super::names::SegmentFile;
 use super::producers::ProducerState;
@@ -13,6 +11,7 @@ use super::tail::{BatchFacts, NewEntries, TailState};
 use super::transactions::AbortedTransaction;
 use super::window::Window;
 use crate::error::{Error, Result};
+use crate::json::Json;
 use crate::record::{BatchHeader, EntryHeader};
 use crate::sys::{Access, Dir};
 
@@ -68,7 +67,9 @@ pub(super) struct Scanner<'a> {
     /// Compaction has been at work: gaps, or batches that lost records.
     pub is_compacted: bool,
     /// Damage that was stepped over.
-    pub damage: Vec<Value>,
+    damage: Vec<Json>,
+    /// Findings beyond those.
+    more: u64,
 }
 
 impl<'a> Scanner<'a> {
@@ -84,6 +85,7 @@ impl<'a> Scanner<'a> {
             epochs: Vec::new(),
             is_compacted: false,
             damage: Vec::new(),
+            more: 0,
         }
     }
 
@@ -180,10 +182,14 @@ impl<'a> Scanner<'a> {
         if is_whole_batch(window, position)?.is_some() {
             return Ok(header.last_offset());
         }
-        self.tell(json!({
-            "event": "damaged", "file": SegmentFile::Log.name(base_offset), "position": position, "bytes": header.size(),
-            "offset": end_offset, "reason": format!("it ends before offset {}, the log was closed at {closed}", header.next_offset()),
-        }));
+        self.tell(Json::object(&[
+            ("event", &"damaged"),
+            ("file", &SegmentFile::Log.name(base_offset)),
+            ("position", &position),
+            ("bytes", &header.size()),
+            ("offset", &end_offset),
+            ("reason", &format!("it ends before offset {}, the log was closed at {closed}", header.next_offset())),
+        ]));
         Ok(closed - 1)
     }
 
@@ -222,14 +228,25 @@ impl<'a> Scanner<'a> {
         Ok(())
     }
 
-    /// Adds to the damage that was stepped over; beyond a number the last finding counts how many more there are.
-    fn tell(&mut self, finding: Value) {
+    /// Adds to the damage that was stepped over; beyond a number it is only counted.
+    fn tell(&mut self, finding: Json) {
         if self.damage.len() < FINDINGS_MAX {
             self.damage.push(finding);
-        } else if let Some(Value::Object(last)) = self.damage.last_mut() {
-            let more = last.get("more").and_then(Value::as_u64).unwrap_or(0);
-            last.insert("more".to_owned(), json!(more + 1));
+        } else {
+            self.more += 1;
         }
+    }
+
+    /// What was stepped over so far. The last finding counts those that are not told.
+    pub fn take_damage(&mut self) -> Vec<Json> {
+        let mut damage = std::mem::take(&mut self.damage);
+        let more = std::mem::take(&mut self.more);
+        if more > 0
+            && let Some(last) = damage.pop()
+        {
+            damage.push(last.with("more", &more));
+        }
+        damage
     }
 
     /// Goes on behind damage that was synced once: to the next whole batch, or over one whose header still fits what is left of the file. Whether it could.
@@ -255,10 +272,14 @@ impl<'a> Scanner<'a> {
             }
         };
         scan.is_behind_damage = true;
-        self.tell(json!({
-            "event": "damaged", "file": SegmentFile::Log.name(base_offset), "position": position, "bytes": bytes,
-            "offset": end_offset, "reason": reason,
-        }));
+        self.tell(Json::object(&[
+            ("event", &"damaged"),
+            ("file", &SegmentFile::Log.name(base_offset)),
+            ("position", &position),
+            ("bytes", &bytes),
+            ("offset", &end_offset),
+            ("reason", &reason),
+        ]));
         Ok(true)
     }
 }

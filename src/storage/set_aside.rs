@@ -4,13 +4,12 @@
 //! point harmless: the copy is on disk before anything goes, later segments go before the cut (else the next recovery would see a log with a gap and believe
 //! it), the newest first. A repeated recovery finds the copy that it made before and makes no second one.
 
-use serde_json::{Value, json};
-
 use super::names::SegmentFile;
 use super::recovery::Company;
 use super::scan::{Next, is_whole_batch, next_whole_batch};
 use super::window::{WINDOW, Window};
 use crate::error::Result;
+use crate::json::Json;
 use crate::sys::{Access, Dir, File};
 
 const COPY: &str = "ckafka.set-aside.tmp";
@@ -34,7 +33,7 @@ pub(super) fn end_log(
     company: Company,
     keep: Keep,
     reason: &str,
-) -> Result<Vec<Value>> {
+) -> Result<Vec<Json>> {
     let kept = preserve(dir, base_offset, position, keep)?;
     let mut report = Vec::new();
     for &later in later.iter().rev() {
@@ -44,10 +43,14 @@ pub(super) fn end_log(
         dir.sync()?;
     }
     let bytes = cut(dir, base_offset, position, company)?;
-    report.push(json!({
-        "event": "cut", "file": SegmentFile::Log.name(base_offset), "position": position, "bytes": bytes,
-        "reason": reason, "set_aside": kept,
-    }));
+    report.push(Json::object(&[
+        ("event", &"cut"),
+        ("file", &SegmentFile::Log.name(base_offset)),
+        ("position", &position),
+        ("bytes", &bytes),
+        ("reason", &reason),
+        ("set_aside", &kept),
+    ]));
     Ok(report)
 }
 
@@ -127,7 +130,7 @@ fn copy(dir: &Dir, window: &mut Window<'_>, from: u64, to: u64, name: &str) -> R
 }
 
 /// Takes a whole segment out of the log: set aside if it has bytes other than zeroes, else removed.
-pub(super) fn retire(dir: &Dir, base_offset: i64, reason: &str) -> Result<Value> {
+pub(super) fn retire(dir: &Dir, base_offset: i64, reason: &str) -> Result<Json> {
     let name = SegmentFile::Log.name(base_offset);
     let file = dir.open_file(&name, Access::Read)?;
     let mut window = Window::new(&file)?;
@@ -146,7 +149,13 @@ pub(super) fn retire(dir: &Dir, base_offset: i64, reason: &str) -> Result<Value>
     for kind in [SegmentFile::Index, SegmentFile::TimeIndex, SegmentFile::TxnIndex] {
         dir.unlink(&kind.name(base_offset))?;
     }
-    Ok(json!({ "event": "dropped", "file": name, "bytes": window.len(), "reason": reason, "set_aside": kept }))
+    Ok(Json::object(&[
+        ("event", &"dropped"),
+        ("file", &name),
+        ("bytes", &window.len()),
+        ("reason", &reason),
+        ("set_aside", &kept),
+    ]))
 }
 
 /// Shortens a log file durably; how many bytes went.

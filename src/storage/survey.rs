@@ -5,8 +5,6 @@
 
 use std::ops::ControlFlow;
 
-use serde_json::{Value, json};
-
 use super::clean_tail;
 use super::config::LogConfig;
 use super::housekeeping::Listing;
@@ -20,6 +18,7 @@ use super::segment_scan::{Scanner, SegmentEnd, SegmentScan};
 use super::tail::TailState;
 use super::window::Window;
 use crate::error::Result;
+use crate::json::Json;
 use crate::record::EntryHeader;
 use crate::sys::{Access, Dir, clock};
 
@@ -35,7 +34,7 @@ pub struct Inspected {
     /// First offset of the earliest open transaction.
     pub open_transaction: Option<i64>,
     /// What is not in order, for the report.
-    pub report: Vec<Value>,
+    pub report: Vec<Json>,
 }
 
 /// How a log goes on behind a segment.
@@ -79,7 +78,7 @@ pub(super) fn survey(dir: &Dir, config: &LogConfig, shutdown: Shutdown, log_star
     if found.tail.end_offset < log_start_checkpoint {
         let reason = format!("the log ends at {}, below its start {log_start_checkpoint}", found.tail.end_offset);
         let mut report = std::mem::take(&mut found.inspected.report);
-        report.push(json!({ "event": "unreadable", "reason": reason }));
+        report.push(Json::object(&[("event", &"unreadable"), ("reason", &reason)]));
         found = empty(log_start_checkpoint);
         found.inspected.report = report;
     }
@@ -113,7 +112,7 @@ fn survey_clean(dir: &Dir, config: &LogConfig, bases: &[i64]) -> Result<Survey> 
     let scan = clean_tail::find(&mut scanner, last)?.scan;
     found.tail = scan.tail;
     found.inspected.segments.push((last, scan.tail.position));
-    found.inspected.report.append(&mut scanner.damage);
+    found.inspected.report.extend(scanner.take_damage());
     found.inspected.report.extend(describe(&scan, Fate::Ends));
     found.inspected.report.extend(clean_tail::shortened(dir, &scan.tail)?);
     found.producers = producer_recovery::at_clean_end(dir, config.index_interval_bytes, bases, scan.tail.end_offset)?;
@@ -132,23 +131,27 @@ fn survey_unclean(dir: &Dir, config: &LogConfig, bases: &[i64], recovery_point: 
         found.inspected.report.extend(describe(scan, fate));
         Ok(ControlFlow::Continue(()))
     })?;
-    found.inspected.report.append(&mut scanner.damage);
+    found.inspected.report.extend(scanner.take_damage());
     found.producers = scanner.producers;
     Ok(found)
 }
 
 /// What is wrong behind a segment's last batch; zeroes at a place where a writer may have stopped are not.
-fn describe(scan: &SegmentScan, fate: Fate) -> Option<Value> {
+fn describe(scan: &SegmentScan, fate: Fate) -> Option<Json> {
     let reason = match (&scan.end, fate) {
         (SegmentEnd::Whole, _) | (SegmentEnd::Zeroes, Fate::Continues | Fate::Ends) => return None,
         (SegmentEnd::Zeroes, Fate::Breaks) => "zeroes, though segments follow",
         (SegmentEnd::Bad(reason), _) => reason,
     };
     let TailState { base_offset, position, end_offset, .. } = scan.tail;
-    Some(json!({
-        "event": "unreadable", "file": SegmentFile::Log.name(base_offset), "position": position, "offset": end_offset,
-        "bytes": scan.file_len.saturating_sub(position), "reason": reason,
-    }))
+    Some(Json::object(&[
+        ("event", &"unreadable"),
+        ("file", &SegmentFile::Log.name(base_offset)),
+        ("position", &position),
+        ("offset", &end_offset),
+        ("bytes", &scan.file_len.saturating_sub(position)),
+        ("reason", &reason),
+    ]))
 }
 
 fn lengths(dir: &Dir, bases: &[i64]) -> Result<Vec<(i64, u64)>> {

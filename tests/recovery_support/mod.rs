@@ -5,9 +5,15 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU32, Ordering};
 
+use ckafka::json::Json;
 use ckafka::storage::config::LogConfig;
 use ckafka::storage::recovery::{Company, Recovered, Shutdown, recover};
 use ckafka::sys::Dir;
+
+/// What a report says, read by a reader of JSON that is not ours.
+pub fn events(report: &[Json]) -> Vec<serde_json::Value> {
+    report.iter().map(|event| serde_json::from_str(&event.to_string()).expect("JSON")).collect()
+}
 
 /// The folder of the golden logs.
 pub fn golden() -> PathBuf {

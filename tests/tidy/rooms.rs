@@ -6,7 +6,7 @@
 use crate::source::{Source, is_word, word_positions};
 
 /// What each room is for: the second half of many a message.
-const PURPOSES: [(&str, &str); 9] = [
+const PURPOSES: [(&str, &str); 10] = [
     ("record", "pure bytes of batches"),
     ("sys", "every system call and mapping"),
     ("storage", "the engine of one partition"),
@@ -15,6 +15,7 @@ const PURPOSES: [(&str, &str); 9] = [
     ("ffi", "the new C API"),
     ("compat", "the old C API"),
     ("error", "the error type"),
+    ("json", "text of reports and statistics"),
     ("broken", "what tests leave out"),
 ];
 
@@ -23,11 +24,11 @@ fn allowed(room: &str) -> &'static [&'static str] {
     match room {
         "record" | "sys" => &["error"],
         "broken" => &["sys"],
-        "storage" => &["record", "sys", "error", "broken"],
-        "broker" => &["storage", "record", "sys", "error", "broken"],
+        "storage" => &["record", "sys", "error", "json", "broken"],
+        "broker" => &["storage", "record", "sys", "error", "json", "broken"],
         "server" | "cluster" | "ffi" => &["broker", "storage", "record", "sys", "error"],
         // Its import is given a handle of the new API.
-        "compat" => &["ffi", "broker", "storage", "record", "sys", "error"],
+        "compat" => &["ffi", "broker", "storage", "record", "sys", "error", "json"],
         _ => &[],
     }
 }

@@ -1,8 +1,7 @@
 //! What an import did, for people and programs: JSON.
 
+use crate::json::Json;
 use std::path::{Path, PathBuf};
-
-use serde_json::{Value, json};
 
 use super::old_log::{Gap, Time};
 
@@ -26,7 +25,7 @@ pub(super) struct Report {
 struct Gaps {
     count: u64,
     bytes: u64,
-    listed: Vec<Value>,
+    listed: Vec<Json>,
 }
 
 impl Gaps {
@@ -34,16 +33,16 @@ impl Gaps {
         self.count += 1;
         self.bytes = self.bytes.saturating_add(gap.size);
         if self.listed.len() < LISTED_MAX {
-            let mut entry = json!({"position": gap.position, "bytes": gap.size});
-            if let Some(reason) = reason {
-                entry["reason"] = reason.into();
-            }
-            self.listed.push(entry);
+            let entry = Json::object(&[("position", &gap.position), ("bytes", &gap.size)]);
+            self.listed.push(match reason {
+                Some(reason) => entry.with("reason", &reason),
+                None => entry,
+            });
         }
     }
 
-    fn json(&self) -> Value {
-        json!({"count": self.count, "bytes": self.bytes, "first": self.listed})
+    fn json(&self) -> Json {
+        Json::object(&[("count", &self.count), ("bytes", &self.bytes), ("first", &self.listed)])
     }
 }
 
@@ -81,15 +80,15 @@ impl Report {
 
     /// All of it.
     pub(super) fn json(&self) -> String {
-        json!({
-            "log": self.path.to_string_lossy(),
-            "appended": self.appended,
-            "already_there": self.already_there,
-            "times_from_index": self.times_from_index,
-            "times_assumed": self.times_assumed,
-            "torn": self.torn.json(),
-            "damaged": self.damaged.json(),
-        })
+        Json::object(&[
+            ("log", &self.path.to_string_lossy().into_owned()),
+            ("appended", &self.appended),
+            ("already_there", &self.already_there),
+            ("times_from_index", &self.times_from_index),
+            ("times_assumed", &self.times_assumed),
+            ("torn", &self.torn.json()),
+            ("damaged", &self.damaged.json()),
+        ])
         .to_string()
     }
 }

@@ -103,7 +103,7 @@ impl Attributes {
 }
 
 /// A parsed v2 batch header.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct BatchHeader {
     /// Offset of the first record (after compaction: a lower bound).
     pub base_offset: i64,

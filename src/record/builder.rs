@@ -33,6 +33,8 @@ pub struct BatchBuilder {
     /// The compressed batch.
     packed: Vec<u8>,
     compressor: Compressor,
+    /// Of the batch that was finished last.
+    header: BatchHeader,
 }
 
 impl BatchBuilder {
@@ -117,21 +119,21 @@ impl BatchBuilder {
 
     /// As `finish`, with the header that was written (its checksum is 0).
     #[inline]
-    pub fn finish_with_header(&mut self, append_time_ms: i64) -> Result<(&mut [u8], BatchHeader), BatchError> {
+    pub fn finish_with_header(&mut self, append_time_ms: i64) -> Result<(&mut [u8], &BatchHeader), BatchError> {
         if self.record_count == 0 {
             return Err(empty());
         }
         let size = if self.compression.codec == Codec::None { self.size } else { self.compress()? };
-        let header = self.header(size, append_time_ms);
+        self.header = self.header(size, append_time_ms);
         let bytes = match self.compression.codec {
             Codec::None => &mut self.buffer[LEAD..LEAD + size],
             _ => &mut self.packed[..size],
         };
         if let Some(head) = bytes.first_chunk_mut() {
-            header.write(head);
+            self.header.write(head);
         }
         batch::write_crc(bytes);
-        Ok((bytes, header))
+        Ok((bytes, &self.header))
     }
 
     /// Makes the buffer hold `size` bytes, and as many again, so that growth is rare.

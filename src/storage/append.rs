@@ -31,7 +31,9 @@ pub(super) struct Appended {
     opened: Opened,
 }
 
-/// Whether an append opened a segment for writing.
+/// Whether an append opened a segment for writing. A word wide, as is `Rolled`: two bytes that were just stored one by one make a processor wait that loads
+/// them as one.
+#[repr(u64)]
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Opened {
     No,
@@ -39,6 +41,7 @@ enum Opened {
 }
 
 /// Whether an append rolled.
+#[repr(u64)]
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Rolled {
     No,

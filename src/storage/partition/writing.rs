@@ -85,7 +85,7 @@ impl PartitionLog {
         };
         let (batch, header) = builder.finish_with_header(append_time).map_err(Error::InvalidBatch)?;
         side.writer.member.check_fork()?;
-        let appended = append::append(self, &side.writer, &side.control, batch, &header)?;
+        let appended = append::append(self, &side.writer, &side.control, batch, header)?;
         self.after_append(side, &appended)?;
         Ok(appended.base_offset)
     }

@@ -1,6 +1,7 @@
 """What is appended is what is read: every shape of a record, by every way in and out."""
 
 import datetime
+import struct
 
 import ckafka
 import pytest
@@ -69,6 +70,53 @@ def test_every_way_of_walking_says_the_same(log, buffers):
     assert [row[:2] for row in rows] == [(offset, 77) for offset in range(len(SHAPES))]
     assert [tuple(None if part is None else bytes(part) for part in row[2:]) for row in rows] == SHAPES
     assert list(batch.offsets) == list(range(len(SHAPES))) and set(batch.timestamps) == {77}
+
+
+EVEN = [(b"k%03d" % number, b"v%05d" % number) for number in range(300)]
+NEARLY_EVEN = {
+    "even": EVEN,
+    "one": EVEN[:1],
+    "no bytes": [(b"", b"")] * 70,
+    "no bytes but one": [(b"", b"")] * 70 + [(b"k", b"")],
+    "one key longer": EVEN[:70] + [(b"longer", b"v00000")] + EVEN[70:],
+    "one value shorter": EVEN[:70] + [(b"k000", b"v")] + EVEN[70:],
+    "one key shorter, its value longer": EVEN[:70] + [(b"k", b"vv00000")] + EVEN[70:],
+    "one key null": EVEN[:70] + [(None, b"v00000")] + EVEN[70:],
+    "one value null": EVEN[:70] + [(b"k000", None)] + EVEN[70:],
+    "no keys": [(None, value) for _, value in EVEN],
+    "no values": [(key, None) for key, _ in EVEN],
+    "large": [(b"k%d" % number, bytes([number]) * 70_000) for number in range(5)],
+}
+
+
+@pytest.mark.parametrize("given", NEARLY_EVEN.values(), ids=NEARLY_EVEN)
+def test_records_of_one_size_and_nearly_so(log, given):
+    log.append_many(given, timestamp=5)
+    with log.reader().fetch() as batch:
+        assert list(batch.iter()) == [(offset, 5, *pair) for offset, pair in enumerate(given)]
+        assert [tuple(record) for record in batch] == [(offset, 5, *pair, []) for offset, pair in enumerate(given)]
+
+
+def crc32c(data):
+    """As RFC 3720 has it, bit by bit."""
+    crc = 0xFFFFFFFF
+    for byte in data:
+        crc ^= byte
+        for _ in range(8):
+            crc = crc >> 1 ^ 0x82F63B78 * (crc & 1)
+    return crc ^ 0xFFFFFFFF
+
+
+def test_records_of_one_size_at_odd_distances():
+    # A length may be written with more bytes than it needs: then its value lies farther from the key.
+    short = b"\0\0%c\x02k\x06abc\0"
+    long = b"\0\0%c\x02k\x86\0def\0"
+    records = b"".join(
+        bytes([2 * len(record)]) + record for record in (short % 0, short % 2, long % 4, short % 6)
+    )  # fmt: skip
+    body = struct.pack(">hiqqqhii", 0, 3, 7, 7, -1, -1, -1, 4) + records
+    batch, _ = ckafka.decode(struct.pack(">qiiBI", 0, 9 + len(body), -1, 2, crc32c(body)) + body)
+    assert list(batch.iter()) == [(0, 7, b"k", b"abc"), (1, 7, b"k", b"abc"), (2, 7, b"k", b"def"), (3, 7, b"k", b"abc")]
 
 
 def test_large_records_are_cut_out_of_the_pages(log):

@@ -9,7 +9,9 @@ from __future__ import annotations
 from ctypes import byref, c_int32, c_int64, c_size_t, c_ubyte, c_uint64, c_void_p, sizeof, string_at
 from functools import partial
 from itertools import repeat
-from struct import unpack
+from operator import add
+from struct import Struct, pack, unpack
+from sys import byteorder
 from collections import namedtuple
 
 from ._api import Columns, Slice
@@ -203,6 +205,21 @@ class Batch:
             return (source[at : at + size] if size >= 0 else None for at, size in zip(starts, sizes))
         return (source[at : at + size] for at, size in zip(starts, sizes))
 
+    def _pairs(self) -> Optional[Iterator[Tuple[bytes, bytes]]]:
+        """Keys and values, cut out two at a time: where all keys are of one size, all values too, and they lie equally far
+        apart. Else None."""
+        count, keys = self._count, self.key_positions
+        key_size, value_size = self.key_lengths[0], self.value_lengths[0]
+        gap = self.value_positions[0] - keys[0] - key_size
+        if key_size < 0 or value_size < 0 or gap < 0:
+            return None
+        for sizes, size in ((self.key_lengths, key_size), (self.value_lengths, value_size)):
+            if sizes.tobytes() != pack("i", size) * count:
+                return None
+        if not _are_apart(keys, self.value_positions, key_size + gap):
+            return None
+        return map(Struct(f"{key_size}s{gap}x{value_size}s").unpack_from, repeat(self._copy()), keys)
+
     def _copy(self) -> Any:
         """What `bytes` are cut out of: a copy of everything, or the pages themselves where records are large."""
         if self._size > self._count * LARGE_RECORD_BYTES:
@@ -253,15 +270,21 @@ class Batch:
         """
         if not self._count or self._alive() is None:
             return iter(())
-        return zip(*self._four(buffers))
+        return self._rows(buffers)
 
-    def _four(self, buffers: bool) -> Tuple[Iterable[int], Iterable[int], Iterator[Any], Iterator[Any]]:
-        return self.offsets, self.timestamps, self.keys(buffers), self.values(buffers)  # type: ignore[call-overload]
+    def _rows(self, buffers: bool, *more: Iterable[Any]) -> Iterator[Any]:
+        """Tuples of offset, timestamp, key, value, and more columns behind them."""
+        offsets, timestamps = self.offsets, self.timestamps
+        pairs = None if buffers else self._pairs()
+        if pairs is None:
+            return zip(offsets, timestamps, self.keys(buffers), self.values(buffers), *more)  # type: ignore[call-overload]
+        rows = map(add, zip(offsets, timestamps), pairs)
+        return map(add, rows, zip(*more)) if more else rows
 
     def __iter__(self) -> Iterator[Record]:
         if not self._count or self._alive() is None:
             return iter(())
-        return map(_new_record, zip(*self._four(buffers=False), self.headers()))
+        return map(_new_record, self._rows(False, self.headers()))
 
     def headers(self) -> Iterator[HeaderList]:
         """The headers of each record: a list of names and values, in the order in which they were given.
@@ -329,6 +352,16 @@ class Batch:
 
         self._alive()
         return pandas_frame(self)
+
+
+def _are_apart(starts: memoryview, ends: memoryview, distance: int) -> bool:
+    """Whether each of `ends` lies `distance` behind its start.
+
+    Each column is taken for one large number, whose digits are positions: no loop. A difference of two digits is smaller
+    than a digit's base, so that no two of them can make up for each other.
+    """
+    first, last = (int.from_bytes(column.tobytes(), byteorder) for column in (starts, ends))
+    return last - first == int.from_bytes(pack("Q", distance) * len(starts), byteorder)
 
 
 def parse_headers(fields: bytes) -> HeaderList:

@@ -3,7 +3,7 @@
 //! Invariant: at most one writing membership per directory (device and inode) and process; it ends with the last handle that is closed.
 
 use std::collections::{BTreeMap, HashMap};
-use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
 use super::folders::{PartitionFolder, partition_folders};
 use super::io_threads::FlushThreads;
@@ -19,7 +19,7 @@ use crate::storage::partition::PartitionLog;
 use crate::storage::session::{CLEAN_MARKER, LockWaits, Membership, Wait};
 use crate::storage::slots::Beginning;
 use crate::storage::writer::Flusher;
-use crate::sys::fork::{GENERATIONS, PerGeneration};
+use crate::sys::fork::PerGeneration;
 use crate::sys::{Dir, Identity};
 
 /// Kafka's marker as version 4 writes it.
@@ -60,12 +60,11 @@ type WriterPlace = Arc<Mutex<Weak<Shared>>>;
 type Registry = Mutex<HashMap<Identity, WriterPlace>>;
 
 /// The registry of this process.
-static WRITERS: PerGeneration<OnceLock<Registry>> = PerGeneration::new([const { OnceLock::new() }; GENERATIONS]);
+static WRITERS: PerGeneration<Registry> = PerGeneration::empty();
 
 /// The place where the writing membership of a directory stands; locked while one is opened or closed.
 fn writer_place(identity: Identity) -> WriterPlace {
-    let registry = WRITERS.get();
-    let mut places = registry.get_or_init(Registry::default).lock().unwrap_or_else(PoisonError::into_inner);
+    let mut places = WRITERS.get().lock().unwrap_or_else(PoisonError::into_inner);
     places.retain(|_, place| {
         Arc::strong_count(place) > 1 || place.try_lock().is_ok_and(|shared| shared.strong_count() > 0)
     });

@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use super::append_log::Appender;
 use crate::error::Result;
-use crate::sys::fork::{self, GENERATIONS, PerGeneration};
+use crate::sys::fork::{self, PerGeneration};
 use crate::sys::{Dir, File, Identity, by_path, lock};
 
 /// Where the files are, whatever the topic.
@@ -22,8 +22,7 @@ pub(super) const PATHS: [&str; 3] = [
 const LOCKED_BYTE: u64 = (1 << 62) - 1;
 
 /// The files in use.
-static CURRENT: PerGeneration<Mutex<Option<Arc<Appender>>>> =
-    PerGeneration::new([const { Mutex::new(None) }; GENERATIONS]);
+static CURRENT: PerGeneration<Mutex<Option<Arc<Appender>>>> = PerGeneration::empty();
 
 /// Open files.
 #[derive(Debug)]

@@ -20,7 +20,7 @@ use super::types::Partition;
 use crate::broker::{Conf, Directory, Log, OpenMode};
 use crate::error::{Error, Result};
 use crate::storage::partition::Record;
-use crate::sys::fork::{self, GENERATIONS, PerGeneration};
+use crate::sys::fork::{self, PerGeneration};
 use crate::sys::{clock, host};
 
 const VARIABLE: &str = "CKAFKA_COMPAT_DIR";
@@ -34,11 +34,12 @@ const TOPIC_SETTINGS: [(&str, &str); 2] = [("max.message.bytes", "268500992"), (
 type Outcome = std::result::Result<u64, String>;
 
 /// The directory of each generation of forked processes.
-static TARGETS: PerGeneration<Mutex<State>> = PerGeneration::new([const { Mutex::new(State::Unasked) }; GENERATIONS]);
+static TARGETS: PerGeneration<Mutex<State>> = PerGeneration::empty();
 
-#[derive(Debug)]
+#[derive(Debug, Default)]
 enum State {
     /// No append yet.
+    #[default]
     Unasked,
     /// The variable is not set: for the whole life of the process.
     Unset,

@@ -27,8 +27,8 @@ const MARK_MASK: u64 = 0x7FF << 53;
 const GENERATION_SHIFT: u32 = 23;
 const INDEX_SHIFT: u32 = 3;
 const INDEX_MASK: u64 = (CHUNK_SLOTS * CHUNKS - 1) as u64;
-/// End of a list of places.
-const NONE: u32 = u32::MAX;
+/// End of a list of places, whose links are each one more than an index: so an empty table takes no room in the library's file.
+const NONE: u32 = 0;
 
 type Chunk<T> = [Slot<T>; CHUNK_SLOTS];
 
@@ -127,7 +127,7 @@ impl<T: Send + Sync> Table<T> {
         let mut head = self.left_behind.load(Acquire);
         loop {
             slot.next.store(head, Relaxed);
-            match self.left_behind.compare_exchange_weak(head, index, AcqRel, Acquire) {
+            match self.left_behind.compare_exchange_weak(head, index + 1, AcqRel, Acquire) {
                 Ok(_) => return,
                 Err(seen) => head = seen,
             }
@@ -164,7 +164,7 @@ impl<T: Send + Sync> Table<T> {
         let mut head = self.free.load(Acquire);
         loop {
             // The low half.
-            let index = head as u32;
+            let index = (head as u32).checked_sub(1)?;
             let next = self.slot(index)?.next.load(Relaxed);
             let new = (head >> 32).wrapping_add(1) << 32 | u64::from(next);
             match self.free.compare_exchange_weak(head, new, AcqRel, Acquire) {
@@ -182,7 +182,7 @@ impl<T: Send + Sync> Table<T> {
         let mut head = self.free.load(Acquire);
         loop {
             slot.next.store(head as u32, Relaxed);
-            let new = (head >> 32).wrapping_add(1) << 32 | u64::from(index);
+            let new = (head >> 32).wrapping_add(1) << 32 | u64::from(index + 1);
             match self.free.compare_exchange_weak(head, new, AcqRel, Acquire) {
                 Ok(_) => return,
                 Err(seen) => head = seen,
@@ -219,12 +219,13 @@ impl<T: Send + Sync> Table<T> {
 
     /// Does for others what a signal handler could not.
     fn bury(&self) {
-        let mut index = self.left_behind.swap(NONE, AcqRel);
-        while let Some(slot) = self.slot(index) {
-            let next = slot.next.load(Relaxed);
+        let mut link = self.left_behind.swap(NONE, AcqRel);
+        while let Some(index) = link.checked_sub(1)
+            && let Some(slot) = self.slot(index)
+        {
+            link = slot.next.load(Relaxed);
             // The visitor that was left counted goes out now.
             self.finish(index, slot.leave_for_other());
-            index = next;
         }
     }
 }

@@ -5,12 +5,12 @@
 //! partition whose words are taken keeps its turn.
 
 use std::collections::VecDeque;
-use std::sync::{Mutex, OnceLock, PoisonError, Weak};
+use std::sync::{Mutex, PoisonError, Weak};
 
 use super::durable;
 use super::partition::PartitionLog;
 use crate::sys;
-use crate::sys::fork::{GENERATIONS, PerGeneration};
+use crate::sys::fork::PerGeneration;
 
 /// How many partitions are asked in one go, so that no append pays for many.
 const ASKED_AT_ONCE: usize = 4;
@@ -24,17 +24,19 @@ struct Open {
 }
 
 /// Of this process: a forked child begins with none.
-fn open() -> &'static Open {
-    static OPEN: PerGeneration<OnceLock<Open>> = PerGeneration::new([const { OnceLock::new() }; GENERATIONS]);
-    OPEN.get()
-        .get_or_init(|| Open { capacity: (sys::share_of_limit(4) / DESCRIPTORS_EACH).max(4), queue: Mutex::default() })
+static OPEN: PerGeneration<Open> = PerGeneration::empty();
+
+impl Default for Open {
+    fn default() -> Self {
+        Self { capacity: (sys::share_of_limit(4) / DESCRIPTORS_EACH).max(4), queue: Mutex::default() }
+    }
 }
 
 /// A partition has opened a segment for writing: counts it in, and lets others go where there are too many. With no word held.
 #[cold]
 pub(super) fn admit(log: &PartitionLog) {
     let Ok(side) = log.writer_side() else { return };
-    let open = open();
+    let open = OPEN.get();
     if side.writer.begin_to_hold() {
         open.queue.lock().unwrap_or_else(PoisonError::into_inner).push_back(log.weak());
     }
@@ -69,13 +71,13 @@ fn let_go(log: &PartitionLog) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::open;
+    use super::OPEN;
     use crate::sys::testing::Child;
 
     #[test]
     fn a_forked_child_need_not_wait_for_threads_of_its_parent() {
-        let held = open().queue.lock().unwrap();
-        let child = Child::fork(|| i32::from(open().queue.try_lock().is_err()));
+        let held = OPEN.get().queue.lock().unwrap();
+        let child = Child::fork(|| i32::from(OPEN.get().queue.try_lock().is_err()));
         assert_eq!(child.wait(), 0);
         drop(held);
     }

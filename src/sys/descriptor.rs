@@ -8,7 +8,7 @@ use std::mem::ManuallyDrop;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd};
 use std::sync::atomic::AtomicBool;
 use std::sync::atomic::Ordering::Relaxed;
-use std::sync::{Arc, Mutex, OnceLock, PoisonError, Weak};
+use std::sync::{Arc, Mutex, PoisonError, Weak};
 
 use nix::errno::Errno;
 use nix::fcntl::{OFlag, openat};
@@ -17,7 +17,7 @@ use nix::sys::stat::{Mode, fstat};
 use super::Identity;
 use super::cancel::NoCancellation;
 use super::errno::{retry, soft_limit};
-use super::fork::{GENERATIONS, PerGeneration};
+use super::fork::PerGeneration;
 
 /// A descriptor and the right to use it.
 #[derive(Debug, Clone)]
@@ -139,7 +139,7 @@ impl Descriptor {
 
     /// Counts an open one in, and closes others where there are too many.
     fn admit(&self) {
-        let cache = CACHE.get().get_or_init(Cache::new);
+        let cache = CACHE.get();
         let mut closed = Vec::new();
         let mut queue = cache.queue.lock().unwrap_or_else(PoisonError::into_inner);
         queue.push_back(Arc::downgrade(&self.0));
@@ -193,10 +193,10 @@ struct Cache {
 }
 
 /// Of this process. A forked child counts what it opens itself; what it inherited belongs to handles that it cannot use.
-static CACHE: PerGeneration<OnceLock<Cache>> = PerGeneration::new([const { OnceLock::new() }; GENERATIONS]);
+static CACHE: PerGeneration<Cache> = PerGeneration::empty();
 
-impl Cache {
-    fn new() -> Self {
+impl Default for Cache {
+    fn default() -> Self {
         Self { capacity: share_of_limit(2), queue: Mutex::default() }
     }
 }
@@ -209,7 +209,7 @@ pub fn share_of_limit(part: u64) -> usize {
 
 #[cfg(test)]
 mod tests {
-    use super::{CACHE, Cache};
+    use super::CACHE;
     use crate::sys::Access;
     use crate::sys::testing::{Child, Scratch, in_own_process};
 
@@ -275,7 +275,7 @@ mod tests {
     fn a_forked_child_opens_files_whatever_its_parent_was_doing() {
         let scratch = Scratch::new();
         scratch.dir().create_file("a").unwrap();
-        let held = CACHE.get().get_or_init(Cache::new).queue.lock().unwrap();
+        let held = CACHE.get().queue.lock().unwrap();
         let child = Child::fork(|| {
             // SAFETY: asks the kernel to end this process; nothing else.
             unsafe { libc::alarm(10) };

@@ -7,9 +7,10 @@
 use std::io::{Error as IoError, ErrorKind};
 use std::os::fd::{IntoRawFd, RawFd};
 use std::path::Path;
+use std::ptr;
 use std::sync::Once;
 use std::sync::atomic::Ordering::{AcqRel, Acquire, Relaxed, Release};
-use std::sync::atomic::{AtomicI32, AtomicU32, AtomicUsize};
+use std::sync::atomic::{AtomicI32, AtomicPtr, AtomicU32, AtomicUsize};
 
 use nix::fcntl::{OFlag, open};
 use nix::sys::stat::Mode;
@@ -63,23 +64,39 @@ fn start_counting() -> u32 {
 }
 
 /// How deep forks may be nested before two generations share a place.
-pub const GENERATIONS: usize = 64;
+const GENERATIONS: usize = 64;
 
 /// A value for each generation of forked processes: a child must not touch a lock that another thread of its parent held.
+///
+/// For statics. A value is made when it is first asked for, and stays: so the table takes no room in the library's file.
 #[derive(Debug)]
-pub struct PerGeneration<T>([T; GENERATIONS]);
+pub struct PerGeneration<T>([AtomicPtr<T>; GENERATIONS]);
 
-impl<T> PerGeneration<T> {
-    /// With a value for each, all alike.
+impl<T: Default> PerGeneration<T> {
+    /// None made yet.
     #[must_use]
-    pub const fn new(values: [T; GENERATIONS]) -> Self {
-        Self(values)
+    pub const fn empty() -> Self {
+        Self([const { AtomicPtr::new(ptr::null_mut()) }; GENERATIONS])
     }
 
     /// The one of this process.
     #[must_use]
-    pub fn get(&self) -> &T {
-        &self.0[generation() as usize % GENERATIONS]
+    pub fn get(&'static self) -> &'static T {
+        let place = &self.0[generation() as usize % GENERATIONS];
+        let mut value = place.load(Acquire);
+        if value.is_null() {
+            let made = Box::into_raw(Box::<T>::default());
+            value = match place.compare_exchange(ptr::null_mut(), made, AcqRel, Acquire) {
+                Ok(_) => made,
+                Err(others) => {
+                    // SAFETY: made above, and nobody else has seen it.
+                    drop(unsafe { Box::from_raw(made) });
+                    others
+                }
+            };
+        }
+        // SAFETY: what stands in a place came out of a box, and is never freed.
+        unsafe { &*value }
     }
 }
 

@@ -2,11 +2,12 @@
  * Sends a log through a loopback TCP connection to another process.
  *
  * make    makes the log: records, size, batch
- * bare    sendfile of the segment
- * ckafka  ckafka_send from the earliest offset until it says that there is no more
+ * both    bare: sendfile of the segment; ckafka: ckafka_send from the earliest offset until it says that there is no
+ *         more. Turn by turn on one connection: how fast it is depends more on where the kernel put its buffers than on
+ *         who sends.
  *
  * copies=0: the receiver has the kernel discard what arrives; copies=1: it copies it out. Time is from the first
- * byte until the receiver says that it has the last. passes
+ * byte until the receiver says that it has the last. turns
  */
 #include "dataset.h"
 
@@ -22,6 +23,9 @@
 #include <unistd.h>
 
 #define BYTES_PER_CALL (16 * MIB)
+#define TURNS_MAX 1000
+
+enum { BARE, CKAFKA, SENDERS };
 
 /* Takes `wanted` bytes, then answers with one. */
 static void receive(int fd, uint64_t wanted, int copies)
@@ -93,43 +97,60 @@ static double cpu_seconds(void)
            1e-6 * (double)(usage.ru_utime.tv_usec + usage.ru_stime.tv_usec);
 }
 
+typedef struct {
+    uint64_t ns[TURNS_MAX];
+    double cpu_s;
+} spent_t;
+
+static void emit_turns(const char *name, const uint64_t *ns, uint64_t turns)
+{
+    static char json[TURNS_MAX * 24];
+    size_t used = 0;
+    for (uint64_t turn = 0; turn < turns; turn++)
+        used += (size_t)snprintf(json + used, sizeof json - used, "%c%llu", turn ? ',' : '[', (unsigned long long)ns[turn]);
+    snprintf(json + used, sizeof json - used, "]");
+    emit_text(name, json);
+}
+
 static void run(const args_t *args)
 {
     mapped_t map = map_segment(args->folder);
     keep(sum_bytes(map.bytes, map.size));
-    uint64_t passes = (uint64_t)args_number(args, "passes", 3);
-    int fd, bare = args_is(args, "bare");
-    /* The first pass warms the connection up. The handle is opened after the fork: a fork's child may not use it. */
-    pid_t receiver = start_receiver(&fd, map.size, passes + 1, (int)args_number(args, "copies", 0));
-    bench_log_t log = {0};
-    if (!bare)
-        log = log_open(args->folder, NULL);
-    uint64_t begun = 0;
-    double cpu = 0;
-    for (uint64_t pass = 0; pass <= passes; pass++) {
-        char answer;
-        if (pass == 1) {
-            begun = now_ns();
-            cpu = cpu_seconds();
+    uint64_t turns = (uint64_t)args_number(args, "turns", 3);
+    if (turns < 1 || turns > TURNS_MAX)
+        die("turns: 1 to %d", TURNS_MAX);
+    static spent_t spent[SENDERS];
+    int fd;
+    /* The first turn warms the connection up. The handle is opened after the fork: a fork's child may not use it. */
+    pid_t receiver = start_receiver(&fd, map.size, SENDERS * (turns + 1), (int)args_number(args, "copies", 0));
+    bench_log_t log = log_open(args->folder, NULL);
+    for (uint64_t turn = 0; turn <= turns; turn++)
+        for (int i = 0; i < SENDERS; i++) {
+            int sender = turn % 2 ? i : SENDERS - 1 - i;
+            char answer;
+            double cpu = cpu_seconds();
+            uint64_t begun = now_ns();
+            if (sender == BARE)
+                send_bare(&map, fd);
+            else
+                send_ckafka(&log, fd);
+            if (read(fd, &answer, 1) != 1)
+                die("the receiver went away");
+            if (turn > 0) {
+                spent[sender].ns[turn - 1] = now_ns() - begun;
+                spent[sender].cpu_s += cpu_seconds() - cpu;
+            }
         }
-        if (bare)
-            send_bare(&map, fd);
-        else
-            send_ckafka(&log, fd);
-        if (read(fd, &answer, 1) != 1)
-            die("the receiver went away");
-    }
-    uint64_t ns = now_ns() - begun;
     int status;
     check_sys(waitpid(receiver, &status, 0), "waitpid");
     emit_begin();
-    emit_number("bytes", (double)(map.size * passes));
-    emit_number("ns", (double)ns);
-    emit_number("cpu_s", cpu_seconds() - cpu);
-    emit_number("copied", bare ? 0 : (double)log_stat(&log, "bytes_copied"));
+    emit_number("bytes", (double)map.size);
+    emit_turns("bare", spent[BARE].ns, turns);
+    emit_turns("ckafka", spent[CKAFKA].ns, turns);
+    emit_number("cpu_s_a_turn", spent[CKAFKA].cpu_s / (double)turns);
+    emit_number("copied", (double)log_stat(&log, "bytes_copied"));
     emit_end();
-    if (!bare)
-        log_close(&log);
+    log_close(&log);
     map_drop(&map);
 }
 

@@ -121,15 +121,10 @@ def send(bench):
     with bench.folder() as folder:
         bench.run("send", "make", folder, records=bench.pick(8_000_000, 4_000_000), batch=100)
         for copies, floor, what in ((0, 0.9, "discards"), (1, None, "copies")):
-            settings = {"copies": copies, "passes": bench.pick(3, 2), "touch_mib": 256}
-            results = bench.interleave({
-                "bare": lambda: bench.run("send", "bare", folder, **settings),
-                "ours": lambda: bench.run("send", "ckafka", folder, **settings),
-            })  # fmt: skip
-            ours, bare = (rates(results[name], scale=1e-9) for name in ("ours", "bare"))
-            copied = sum(result["copied"] for result in results["ours"])
-            spent = statistics.median(result["cpu_s"] * 1e9 / result["bytes"] for result in results["ours"])
-            note = f"{spent:.2f} CPU s a GB; bytes copied through user space: {copied:.0f}"
+            found = bench.run("send", "both", folder, copies=copies, turns=4 * bench.runs, touch_mib=256)
+            ours, bare = ([found["bytes"] / ns for ns in found[name]] for name in ("ckafka", "bare"))
+            spent = found["cpu_s_a_turn"] * 1e9 / found["bytes"]
+            note = f"{spent:.2f} CPU s a GB; bytes copied through user space: {found['copied']:.0f}"
             yield compare("send", f"receiver {what}", "GB/s", ours, bare, floor, note=note)
-            if copied:
-                yield tell("send", f"receiver {what}: copied", "bytes", copied)
+            if found["copied"]:
+                yield tell("send", f"receiver {what}: copied", "bytes", found["copied"])

@@ -42,8 +42,10 @@ fn end_is_published_before_the_look_at_the_armed_bit() {
     needs(&[Rule::PublishFence], |rules| {
         let place = made("waits-fence", &[]);
         // With the rule none is lost, so that a long time costs nothing, and a machine that stands still for a moment is no lost wake-up.
-        let (rounds, lost_ms) = if rules.is_empty() { (20_000, 10_000) } else { (3_000_000, 500) };
-        sleeper(&place, rules).ask(&format!("race {rounds} {lost_ms}")).map(drop)
+        let (race, most) = if rules.is_empty() { ("race 20000 10000 20", 35) } else { ("race 3000000 500 120", 150) };
+        let mut racer = sleeper(&place, rules);
+        racer.tell(race);
+        racer.reply_within(Duration::from_secs(most)).expect("an answer in time").expect("alive").map(drop)
     });
 }
 

@@ -153,7 +153,8 @@ def test_a_lock_that_is_never_had_is_named_when_its_time_is_over(place, holder):
             with pytest.raises(ckafka.Timeout) as caught:
                 append(b"mine")
             assert 0.69 < time.monotonic() - begun < 20
-            assert re.search(r"timed out after 0\.7 s waiting for the \w+ word of .*t-0, held by slot \d", str(caught.value))
+            # In milliseconds where the machine stood still, and the last look was the library's own.
+            assert re.search(r"timed out after (0\.7 s|[7-9]\d\d ms|\d{4,} ms) waiting for the \w+ word of .*t-0, held by slot \d", str(caught.value))
             assert caught.value.offset is None
 
 

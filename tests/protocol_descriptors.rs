@@ -20,7 +20,7 @@ use common::scratch::{self, Scratch};
 const PARTITIONS: i32 = 10_000;
 const DESCRIPTORS: usize = 1024;
 /// More than they take.
-const ROOM: u64 = 4 << 30;
+const ROOM: u64 = 1200 << 20;
 
 #[test]
 fn ten_thousand_partitions_take_a_bounded_number_of_descriptors() {

@@ -303,7 +303,7 @@ mod armed {
             n if n == Action::Kill as u32 => halt::kill(),
             n if n == Action::Stop as u32 => halt::stop(),
             n if n == Action::Panic as u32 => panic!("a panic that a test asked for"),
-            n if n == Action::Linger as u32 => std::thread::sleep(std::time::Duration::from_millis(300)),
+            n if n == Action::Linger as u32 => std::thread::sleep(std::time::Duration::from_millis(1500)),
             n if n == Action::Abandon as u32 => loop {
                 std::thread::sleep(std::time::Duration::from_secs(3600));
             },

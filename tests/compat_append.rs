@@ -10,7 +10,7 @@ mod driver;
 
 use std::collections::BTreeSet;
 use std::fs;
-use std::io::Read;
+use std::io::{BufRead, BufReader, Read};
 use std::os::unix::fs::PermissionsExt;
 use std::process::Stdio;
 use std::time::Duration;
@@ -144,13 +144,18 @@ fn what_was_told_to_be_on_disk_survives_the_process() {
         let mut running = Vec::new();
         for name in ["x", "y"] {
             let mut command = compat::command(&program, &scratch.0, &[&format!("{name}{round}")]);
-            running.push(Process(command.stdout(Stdio::piped()).spawn().expect("starts")));
+            let mut process = Process(command.stdout(Stdio::piped()).spawn().expect("starts"));
+            let said = BufReader::new(process.0.stdout.take().expect("piped"));
+            running.push((process, said, String::new()));
         }
-        std::thread::sleep(Duration::from_millis(20 + 7 * round));
-        for process in &mut running {
+        // Both are at it, however long it took them to start; then they are killed at some moment.
+        for (_, lines, said) in &mut running {
+            (0..5).for_each(|_| assert!(lines.read_line(said).expect("an acknowledgement") > 0, "{said}"));
+        }
+        std::thread::sleep(Duration::from_millis(7 * round));
+        for (mut process, mut lines, mut said) in running {
             process.0.kill().expect("is killed");
-            let mut said = String::new();
-            process.0.stdout.take().expect("piped").read_to_string(&mut said).expect("its acknowledgements");
+            lines.read_to_string(&mut said).expect("its acknowledgements");
             expected.extend(said.split_inclusive('\n').filter_map(|line| line.strip_suffix('\n')).map(str::to_owned));
             process.0.wait().expect("has ended");
         }

@@ -9,6 +9,7 @@ mod driver;
 mod examples;
 
 use std::fs;
+use std::time::Instant;
 
 use examples::{Programs, Running, stderr, stdout};
 
@@ -124,17 +125,20 @@ fn consumers_print_what_the_producer_sent_round_robin() {
 #[test]
 fn the_three_roles_run_bound_and_end_when_they_are_cancelled() {
     let programs = Programs::build("compat-threads", &["threads"]);
-    let output = programs.run("threads", &["3"]);
+    let begun = Instant::now();
+    let output = programs.run("threads", &["4"]);
+    // Each role says its line at once and then every so many seconds; a machine that stands still makes them late.
+    let most = |seconds: u64| (begun.elapsed().as_secs() / seconds) as usize + 1;
     let said = stdout(&output);
     assert!(output.status.success() && said.ends_with("3 threads joined\n"), "{output:?}");
     let count = |text: &str| said.lines().filter(|line| *line == text).count();
-    assert!((2..=4).contains(&count("[Net I/O Thread] simulating async socket I/O")), "{said}");
-    assert!((2..=4).contains(&count("[Consumer Thread] consuming messages from partition")), "{said}");
-    assert!((1..=2).contains(&count("[Log Flush Thread] moving data to disk after sleep(2)")), "{said}");
+    assert!((2..=most(1)).contains(&count("[Net I/O Thread] simulating async socket I/O")), "{said}");
+    assert!((2..=most(1)).contains(&count("[Consumer Thread] consuming messages from partition")), "{said}");
+    assert!((1..=most(2)).contains(&count("[Log Flush Thread] moving data to disk after sleep(2)")), "{said}");
     let bound = said.lines().filter(|line| line.starts_with("Thread ") && line.contains(" bound to core ")).count();
     assert_eq!(bound, 4, "{said}");
     let flushed = fs::read_to_string(programs.path("logs.txt")).expect("logs.txt");
-    assert!((1..=2).contains(&flushed.lines().count()), "{flushed}");
+    assert!((1..=most(2)).contains(&flushed.lines().count()), "{flushed}");
     assert!(flushed.lines().all(|line| line.starts_with("Log flush entry #0 at time ")), "{flushed}");
 }
 

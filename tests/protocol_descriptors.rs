@@ -6,7 +6,7 @@
 mod common;
 
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -15,19 +15,19 @@ use ckafka::storage::config::ReaderConfig;
 use ckafka::storage::reader::{Reader, Start};
 use common::child;
 use common::logs::{self, Owned, TOPIC};
-use common::scratch::Scratch;
+use common::scratch::{self, Scratch};
 
 const PARTITIONS: i32 = 10_000;
 const DESCRIPTORS: usize = 1024;
+/// More than they take.
+const ROOM: u64 = 1200 << 20;
 
 #[test]
 fn ten_thousand_partitions_take_a_bounded_number_of_descriptors() {
-    let memory = Path::new("/dev/shm");
     let scratch = Scratch::new("descriptors");
-    let place = if memory.is_dir() {
-        memory.join(format!("ckafka-descriptors-{}", std::process::id()))
-    } else {
-        scratch.join("data")
+    let place = match scratch::memory(ROOM) {
+        Some(memory) => memory.join(format!("ckafka-descriptors-{}", std::process::id())),
+        None => scratch.join("data"),
     };
     fs::create_dir_all(&place).expect("folder");
     let mut part = child::part("part_with_ten_thousand_partitions", &place);

@@ -10,7 +10,7 @@ mod protocol;
 use std::time::{Duration, Instant};
 
 use ckafka::broken::{Action, Point, Rule};
-use protocol::{ensure, made, needs, play, truth, writer};
+use protocol::{PROMPT, ensure, made, needs, play, truth, writer};
 
 #[test]
 #[ignore = "a process of the tests below"]
@@ -201,15 +201,19 @@ fn owner_of_the_sync_word_holds_nobody_up() {
         std::thread::sleep(Duration::from_millis(200));
         let begun = Instant::now();
         other.must("durable 9 5000");
-        assert!(begun.elapsed() < Duration::from_secs(1), "{action:?}: {:?}", begun.elapsed());
+        assert!(begun.elapsed() < PROMPT, "{action:?}: {:?}", begun.elapsed());
         if action == Action::Kill {
-            // From now on the word is free again, and nobody waits for a slice to end.
-            let begun = Instant::now();
-            for offset in 10..40 {
-                other.must("append 1 100");
-                other.must(&format!("durable {offset} 5000"));
-            }
-            assert!(begun.elapsed() < Duration::from_millis(30 * 40), "{:?}", begun.elapsed());
+            // From now on the word is free again, and nobody waits for a slice of 50 ms to end. A busy disk may take as long at times, but not each time.
+            let mut times: Vec<Duration> = (10..40)
+                .map(|offset| {
+                    other.must("append 1 100");
+                    let begun = Instant::now();
+                    other.must(&format!("durable {offset} 5000"));
+                    begun.elapsed()
+                })
+                .collect();
+            times.sort();
+            assert!(times[times.len() / 4] < Duration::from_millis(40), "{times:?}");
         }
     }
 }

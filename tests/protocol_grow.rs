@@ -7,10 +7,8 @@ mod common;
 #[allow(dead_code, reason = "shared by many tests, each of which uses a part")]
 mod protocol;
 
-use std::time::Duration;
-
 use ckafka::broken::{Action, Point, Rule};
-use protocol::{appender, ensure, made, needs, play, truth, writer};
+use protocol::{appender, early, ensure, made, needs, play, truth, writer};
 
 #[test]
 #[ignore = "a process of the tests below"]
@@ -32,7 +30,7 @@ fn taker_waits_for_a_living_grower() {
         victim.arm(Point::AppendCopied, Action::Kill);
         victim.dies_at("append 1 300");
         taker.tell("append 200 1000");
-        let early = taker.reply_within(Duration::from_millis(500));
+        let early = early(&mut taker, rules);
         grower.go_on();
         match early {
             Ok(reply) => reply.unwrap_or(Err("it died".to_owned()))?,

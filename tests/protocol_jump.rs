@@ -23,6 +23,8 @@ use protocol::puppet::Puppet;
 use protocol::{made, play, truth};
 
 const TIMEOUT: Duration = Duration::from_millis(400);
+/// What nothing takes that does not hang, however busy the machine is.
+const HANGS: Duration = Duration::from_secs(10);
 
 #[test]
 #[ignore = "a process of the tests below"]
@@ -120,12 +122,12 @@ fn jumped(place: &str, word: &str, segment_bytes: &str, end: End) {
         }
     };
     let waited = begun.elapsed();
-    assert!((TIMEOUT..TIMEOUT + Duration::from_secs(2)).contains(&waited), "{place}: {waited:?}");
+    assert!((TIMEOUT..TIMEOUT + HANGS).contains(&waited), "{place}: {waited:?}");
     read_to(&mut reader, others + jumper.count);
     jumper.end(end);
     let begun = Instant::now();
     other.must("append 1 1000");
-    assert!(begun.elapsed() < Duration::from_secs(1), "{place}: taken over after {:?}", begun.elapsed());
+    assert!(begun.elapsed() < HANGS, "{place}: taken over after {:?}", begun.elapsed());
     assert!(other.number("takeovers") > 0 || word == "grow", "{place}: what was left was mended");
     other.must("append 30 1000");
     others += 31;

@@ -19,7 +19,7 @@ use common::child;
 use common::logs::{self, Owned, TOPIC};
 use common::scratch::Scratch;
 use protocol::puppet::Puppet;
-use protocol::{made, play, truth};
+use protocol::{made, play, truth, waited_ms};
 
 const WRITERS: usize = 256;
 
@@ -66,13 +66,12 @@ fn a_slice_of_patience_ends_with_nothing_done_and_the_call_may_be_repeated() {
     other.must("open ckafka.lock.slice.ms=100");
     other.must(&format!("log {TOPIC} 0"));
     owner.arm(Point::AppendCopied, Action::Stop);
-    owner.tell("append 1 300");
-    std::thread::sleep(Duration::from_millis(300));
+    owner.stops_at("append 1 300");
     for _ in 0..3 {
         let begun = Instant::now();
         let refused = other.ask("append 1 300").expect_err("the word is held");
         assert!(refused.starts_with("Interrupted:") && refused.contains("append word"), "{refused}");
-        assert!(refused.contains("held by slot 0") && begun.elapsed() < Duration::from_secs(3), "{refused}");
+        assert!(refused.contains("held by slot 0") && begun.elapsed() < Duration::from_secs(15), "{refused}");
     }
     owner.go_on();
     owner.reply().expect("alive").expect("it goes on as if nothing had been");
@@ -151,9 +150,9 @@ fn patience_that_is_over_names_what_was_waited_for() {
         owner.stops_at(holds);
         let begun = Instant::now();
         let refused = other.ask(wants).expect_err(name);
-        assert!(begun.elapsed() >= Duration::from_millis(700), "{name}: {:?}", begun.elapsed());
+        let took = begun.elapsed().as_millis();
         assert!(refused.starts_with("TimedOut:") && refused.contains(name), "{name}: {refused}");
-        assert!(refused.contains("after 7"), "the time: {refused}");
+        assert!((700..=took).contains(&waited_ms(&refused)), "the time, of {took} ms: {refused}");
         assert!(name == "gate" || refused.contains("slot 0"), "who holds it: {refused}");
         owner.go_on();
         owner.reply().expect("alive").expect("it goes on");

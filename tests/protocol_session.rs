@@ -14,7 +14,7 @@ use ckafka::broken::{Action, Point, Rule};
 use common::logs::{PARTITION, TOPIC};
 use common::scratch::{self, Scratch};
 use protocol::puppet::Puppet;
-use protocol::{ensure, made, needs, opened, play, truth, writer};
+use protocol::{early, ensure, made, needs, opened, play, truth, writer};
 
 const MARKER: &str = ".kafka_cleanshutdown";
 const CONTROL: &str = "events-0/ckafka.control";
@@ -177,7 +177,7 @@ fn who_opens_during_the_last_close_begins_a_session_of_its_own() {
         last.stops_at("close");
         let mut next = Puppet::start(place.path(), rules);
         next.tell("open");
-        let early = next.reply_within(Duration::from_millis(300));
+        let early = early(&mut next, rules);
         last.go_on();
         last.reply().unwrap_or(Err("it died".to_owned()))?;
         if early.is_err() {
@@ -199,6 +199,7 @@ fn who_waited_behind_a_lock_file_that_is_gone_starts_over() {
         last.stops_at("close");
         let mut waiting = Puppet::start(place.path(), rules);
         waiting.tell("open");
+        waiting.opens(&place.join(".lock"));
         let early = waiting.reply_within(Duration::from_millis(300));
         ensure(early.is_err(), "it did not wait for the gate")?;
         fs::remove_file(place.join(".lock")).expect("removed");
@@ -294,7 +295,7 @@ fn two_that_open_a_log_at_once_recover_it_once() {
         slow.arm(Point::RecoveryDone, Action::Stop);
         slow.stops_at(&log);
         other.tell(&log);
-        let early = other.reply_within(Duration::from_millis(300));
+        let early = early(&mut other, rules);
         if early.is_ok() {
             other.must("append 5 100");
         }

@@ -115,10 +115,14 @@ fn the_end_times_out() {
     let live = Live::create("end", &[]);
     live.append(1);
     let mut reader = live.reader(Start::Latest, ReadMode::Map);
-    let begun = Instant::now();
-    assert!(matches!(reader.fetch(1, POLL), Err(Error::TimedOut { .. })));
-    assert!(begun.elapsed() < Duration::from_millis(50));
+    // The least of some: a machine may be busy at times.
+    let polls = (0..20).map(|_| {
+        let begun = Instant::now();
+        assert!(matches!(reader.fetch(1, POLL), Err(Error::TimedOut { .. })));
+        begun.elapsed()
+    });
+    assert!(polls.min().is_some_and(|least| least < Duration::from_millis(20)));
     let begun = Instant::now();
     assert!(matches!(reader.fetch(1, Some(Duration::from_millis(120))), Err(Error::TimedOut { .. })));
-    assert!((120..1000).contains(&begun.elapsed().as_millis()));
+    assert!((120..10_000).contains(&begun.elapsed().as_millis()));
 }

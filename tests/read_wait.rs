@@ -79,7 +79,7 @@ fn a_wakeup_cancels_the_fetch_or_the_next_one() {
     });
     let begun = Instant::now();
     assert!(matches!(reader.fetch(1, None), Err(Error::Interrupted { .. })));
-    assert!(begun.elapsed() < Duration::from_secs(5));
+    assert!(begun.elapsed() < Duration::from_secs(20));
     other.join().expect("other");
     wakeup.wake();
     assert!(matches!(reader.fetch(1, None), Err(Error::Interrupted { .. })));

@@ -46,6 +46,14 @@ impl Drop for Scratch {
     }
 }
 
+/// The file system in memory, where there is one with so many bytes to be had: containers often have a small one.
+pub fn memory(room: u64) -> Option<&'static Path> {
+    let memory = Path::new("/dev/shm");
+    let has_room =
+        nix::sys::statvfs::statvfs(memory).is_ok_and(|it| it.blocks_available() * it.fragment_size() >= room);
+    has_room.then_some(memory)
+}
+
 /// One entry of a listing.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Listed {

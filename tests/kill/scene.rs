@@ -31,8 +31,8 @@ const FIRST_VICTIM: usize = SHORT_WRITERS[2];
 const BYSTANDER: usize = 3;
 /// Bounds every wait here. The machine may be busy.
 const PATIENCE: Duration = Duration::from_secs(10);
-/// A sleeper looks for itself every 50 ms, or is woken by the end of the dead process.
-const WAKE_PATIENCE: Duration = Duration::from_secs(1);
+/// A sleeper looks for itself every 50 ms, or is woken by the end of the dead process; one that did neither would sleep for all of [`PATIENCE`]. The machine may be busy.
+const WAKE_PATIENCE: Duration = Duration::from_secs(5);
 
 /// What is cut short.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

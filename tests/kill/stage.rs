@@ -33,7 +33,7 @@ impl Stage {
         static COUNT: AtomicU32 = AtomicU32::new(0);
         let memory = Path::new("/dev/shm");
         let root = match ground {
-            Ground::Memory if memory.is_dir() => memory,
+            Ground::Memory if has_room(memory) => memory,
             _ => Path::new(env!("CARGO_TARGET_TMPDIR")),
         };
         let number = COUNT.fetch_add(1, Ordering::Relaxed);
@@ -100,6 +100,11 @@ impl Stage {
         std::mem::forget(self);
         home
     }
+}
+
+/// Whether a file system has room for a run; those in memory that containers have often do not.
+fn has_room(path: &Path) -> bool {
+    nix::sys::statvfs::statvfs(path).is_ok_and(|it| it.blocks_available() * it.fragment_size() > 1 << 30)
 }
 
 impl Drop for Stage {

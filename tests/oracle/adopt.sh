@@ -30,7 +30,7 @@ L=$WORK/adopt-log; rm -rf "$L" "$WORK/adopt-meta" "$WORK/broker.out"; mkdir -p "
 client() { J "$HERE/GoldenClient.java" "$@"; }
 start_java_wait() { # without python: wait for the port, the client itself retries
   java $HEAP -Dorg.slf4j.simpleLogger.defaultLogLevel=info -cp "$KAFKA_LIBS/*" kafka.Kafka "$WORK/server.properties" >>"$WORK/broker.out" 2>&1 & BROKER_PID=$!
-  for _ in $(seq 1 600); do (exec 3<>/dev/tcp/127.0.0.1/$PORT) 2>/dev/null && return 0; kill -0 $BROKER_PID 2>/dev/null || { tail -20 "$WORK/broker.out"; return 1; }; sleep 0.1; done; return 1; }
+  for _ in $(seq 1 1800); do (exec 3<>/dev/tcp/127.0.0.1/$PORT) 2>/dev/null && return 0; kill -0 $BROKER_PID 2>/dev/null || { tail -20 "$WORK/broker.out"; return 1; }; sleep 0.1; done; return 1; }
 trap '[ -z "${BROKER_PID:-}" ] || kill -9 $BROKER_PID 2>/dev/null' EXIT
 write_props "$L" "$WORK/adopt-meta" "log.initial.task.delay.ms=600000"; format_dirs || exit 1
 start_java_wait || exit 1

@@ -16,11 +16,17 @@ pub mod puppet;
 pub mod race;
 pub mod truth;
 
+use std::sync::mpsc::RecvTimeoutError;
+use std::time::Duration;
+
 use ckafka::broken::Rule;
 
 use crate::common::logs::{self, TOPIC};
 use crate::common::scratch::Scratch;
 use puppet::Puppet;
+
+/// What nobody needs who has to wait for nobody, however busy the machine is; less than [`opened`] ones wait for others.
+pub const PROMPT: Duration = Duration::from_millis(2500);
 
 /// A directory with [`TOPIC`], closed.
 pub fn made(name: &str, values: &[(&str, &str)]) -> Scratch {
@@ -63,6 +69,18 @@ pub fn needs(rules: &[Rule], scene: impl Fn(&[Rule]) -> Result<(), String>) {
         Err(what) => println!("without {rules:?}: {what}"),
         Ok(()) => panic!("without {rules:?} all is well: nothing here needs it"),
     }
+}
+
+/// How it went for one that must wait for another, which goes on after this: with every rule there is no answer in the moment for which it is looked at. Without some
+/// it goes ahead, and has as long for that as a busy machine takes.
+pub fn early(puppet: &mut Puppet, rules: &[Rule]) -> Result<Option<Result<String, String>>, RecvTimeoutError> {
+    puppet.reply_within(if rules.is_empty() { Duration::from_millis(400) } else { Duration::from_secs(20) })
+}
+
+/// How long one waited for a word by the text of its time-out.
+pub fn waited_ms(timed_out: &str) -> u128 {
+    let (_, after) = timed_out.split_once("timed out after ").unwrap_or_else(|| panic!("no time in {timed_out}"));
+    after.split(' ').next().and_then(|ms| ms.parse().ok()).unwrap_or_else(|| panic!("no number in {timed_out}"))
 }
 
 /// An error with its place in the scene, unless it holds.

@@ -17,7 +17,7 @@
 //! | `seek OFFSET`, `fetch MS`         | moves the reader; waits for records                                                      | next offset     |
 //! | `fetch_first MS`                  | as `fetch`                                                                               | its first offset |
 //! | `fetch_timed MS`                  | how long that took                                                                       | milliseconds    |
-//! | `race ROUNDS MS`                  | appends by one thread while another one is about to sleep, until a wait of MS is over    | rounds          |
+//! | `race ROUNDS MS SECONDS`          | appends by one thread while another one is about to sleep, until a wait of MS is over    | rounds          |
 //! | `pretouch`                        | prepares pages until there is nothing to prepare                                         |                 |
 //! | `touch FILE`                      | opens and closes a file, as host code may                                                |                 |
 //! | `descriptors COUNT`               | lowers or raises the limit of open descriptors                                           |                 |
@@ -125,9 +125,9 @@ impl Hands {
                 Ok(records.first().map_or(-1, |record| record.offset).to_string())
             }
             ["seek", offset] => self.reader().seek(number(offset)).map(nothing).map_err(text),
-            ["race", rounds, ms] => {
-                let ms = Duration::from_millis(number(ms));
-                race::race(self.log.as_ref().expect("a log is open"), number(rounds), ms)
+            ["race", rounds, ms, seconds] => {
+                let (ms, seconds) = (Duration::from_millis(number(ms)), Duration::from_secs(number(seconds)));
+                race::race(self.log.as_ref().expect("a log is open"), number(rounds), ms, seconds)
             }
             ["pretouch"] => self.pretouch().map(nothing),
             ["close_log"] => {

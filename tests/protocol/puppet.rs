@@ -1,5 +1,7 @@
 //! Processes that do as they are told: the test executable started anew, with a line for each thing to do and a line for how it went.
 
+use std::collections::VecDeque;
+use std::fs;
 use std::io::{BufRead, BufReader, Write};
 use std::path::Path;
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
@@ -19,6 +21,8 @@ pub struct Puppet {
     child: Child,
     stdin: Option<ChildStdin>,
     replies: Receiver<String>,
+    /// Replies that have been taken and not been asked for.
+    ahead: VecDeque<String>,
 }
 
 impl Puppet {
@@ -31,7 +35,7 @@ impl Puppet {
     pub fn spawn(mut command: Command, without: &[Rule]) -> Self {
         let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().expect("puppet starts");
         let replies = replies_of(child.stdout.take().expect("piped"));
-        let mut puppet = Self { stdin: child.stdin.take(), child, replies };
+        let mut puppet = Self { stdin: child.stdin.take(), child, replies, ahead: VecDeque::new() };
         for rule in without {
             puppet.must(&format!("leave_out {}", *rule as u8));
         }
@@ -58,7 +62,7 @@ impl Puppet {
 
     /// The same; `Err` where there is none in time.
     pub fn reply_within(&mut self, patience: Duration) -> Result<Option<Result<String, String>>, RecvTimeoutError> {
-        match self.replies.recv_timeout(patience) {
+        match self.ahead.pop_front().map_or_else(|| self.replies.recv_timeout(patience), Ok) {
             Ok(line) => Ok(Some(match line.split_once(' ') {
                 Some(("ok", result)) => Ok(result.to_owned()),
                 _ => Err(line),
@@ -120,8 +124,47 @@ impl Puppet {
         }
     }
 
+    /// Waits until it sleeps in what it was told to do, or has answered. Where the kernel does not say in which call a thread is, for a while.
+    #[track_caller]
+    pub fn falls_asleep(&mut self) {
+        if fs::read_to_string(format!("/proc/{}/syscall", self.id())).is_err() {
+            return std::thread::sleep(Duration::from_millis(500));
+        }
+        let begun = Instant::now();
+        while !self.is_asleep() {
+            assert!(begun.elapsed() < PATIENCE, "it does not fall asleep");
+            match self.replies.recv_timeout(Duration::from_millis(1)) {
+                Ok(reply) => return self.ahead.push_back(reply),
+                Err(RecvTimeoutError::Timeout) => {}
+                Err(RecvTimeoutError::Disconnected) => return,
+            }
+        }
+    }
+
+    /// Whether all its threads are in a futex: one that waits to be told something reads.
+    fn is_asleep(&self) -> bool {
+        let call = format!("{} ", libc::SYS_futex);
+        let is_in_it = |thread: &Path| fs::read_to_string(thread.join("syscall")).is_ok_and(|at| at.starts_with(&call));
+        fs::read_dir(format!("/proc/{}/task", self.id()))
+            .is_ok_and(|mut threads| threads.all(|thread| thread.is_ok_and(|thread| is_in_it(&thread.path()))))
+    }
+
+    /// Waits until it has a file open.
+    #[track_caller]
+    pub fn opens(&self, path: &Path) {
+        let path = path.canonicalize().expect("a file");
+        let begun = Instant::now();
+        let is_it = |entry: std::io::Result<fs::DirEntry>| {
+            entry.and_then(|entry| fs::read_link(entry.path())).is_ok_and(|open| open == path)
+        };
+        while !fs::read_dir(format!("/proc/{}/fd", self.id())).is_ok_and(|mut open| open.any(is_it)) {
+            assert!(begun.elapsed() < PATIENCE, "it does not open {}", path.display());
+            std::thread::sleep(Duration::from_millis(1));
+        }
+    }
+
     fn state(&self) -> char {
-        let stat = std::fs::read_to_string(format!("/proc/{}/stat", self.id())).unwrap_or_default();
+        let stat = fs::read_to_string(format!("/proc/{}/stat", self.id())).unwrap_or_default();
         stat.rsplit(") ").next().and_then(|rest| rest.chars().next()).unwrap_or('?')
     }
 

@@ -13,14 +13,14 @@ use ckafka::storage::reader::{Reader, Start};
 use crate::common::logs::{self, Owned};
 use crate::common::random::Random;
 
-/// Longer than a race is looked at.
-const PATIENCE: Duration = Duration::from_secs(60);
 /// More turns of a spin than a fetch takes to fall asleep.
 const SPINS: u64 = 3000;
+/// Turns after which the writer, which waits for the next round, lets others have its processor: the reader may need it.
+const TURNS_MAX: u64 = 100_000;
 
-/// Runs up to `rounds` rounds: in each, one record is appended while the reader waits for it. An error where a wait took `lost` or longer: nobody woke it, and nobody
+/// Runs up to `rounds` rounds, and for `patience` at most: in each, one record is appended while the reader waits for it. An error where a wait took `lost` or longer: nobody woke it, and nobody
 /// else appends. How many rounds there were.
-pub fn race(log: &Log, rounds: u64, lost: Duration) -> Result<String, String> {
+pub fn race(log: &Log, rounds: u64, lost: Duration, patience: Duration) -> Result<String, String> {
     let mut reader =
         Reader::open(Arc::clone(log), Start::Latest, ReaderConfig::default()).map_err(|error| error.to_string())?;
     let ready = AtomicU64::new(0);
@@ -30,7 +30,7 @@ pub fn race(log: &Log, rounds: u64, lost: Duration) -> Result<String, String> {
         let mut random = Random(1);
         let mut outcome = Ok(String::new());
         let mut round = 0;
-        while round < rounds && outcome.is_ok() && begun.elapsed() < PATIENCE {
+        while round < rounds && outcome.is_ok() && begun.elapsed() < patience {
             round += 1;
             ready.store(round, Release);
             spin(random.below(SPINS));
@@ -49,14 +49,18 @@ pub fn race(log: &Log, rounds: u64, lost: Duration) -> Result<String, String> {
 
 fn write(log: &Log, ready: &AtomicU64) {
     let mut random = Random(2);
-    let mut seen = 0;
+    let (mut seen, mut turns) = (0, 0);
     loop {
         let round = ready.load(Acquire);
         match round {
             u64::MAX => return,
-            _ if round == seen => spin_loop(),
+            _ if round == seen && turns < TURNS_MAX => {
+                turns += 1;
+                spin_loop();
+            }
+            _ if round == seen => std::thread::yield_now(),
             _ => {
-                seen = round;
+                (seen, turns) = (round, 0);
                 spin(random.below(SPINS));
                 logs::append(log, &[Owned::new(1, "x")]).expect("append");
             }

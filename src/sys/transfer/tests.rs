@@ -227,7 +227,7 @@ fn a_signal_ends_a_blocked_transfer() {
             assert_eq!(libc::sigaction(libc::SIGALRM, &raw const action, ptr::null_mut()), 0);
             let thread = libc::pthread_self();
             std::thread::spawn(move || {
-                for _ in 0..400 {
+                for _ in 0..4000 {
                     std::thread::sleep(std::time::Duration::from_millis(5));
                     libc::pthread_kill(thread, libc::SIGALRM);
                 }

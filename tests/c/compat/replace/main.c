@@ -9,6 +9,36 @@ static char log_file[] = "temp/order1/00000000000000000000.log";
 static char topic[] = "orders", message[] = "first";
 static char long_message[5001];
 
+/* Waits until something has been said, by whatever thread: what is said goes into a file. */
+static void wait_for(const char *text)
+{
+    char line[8192];
+    FILE *file = fopen("said", "r");
+    int found = 0, i;
+    for (i = 0; i < 4000 && !found; i++) {
+        usleep(5000);
+        rewind(file);
+        while (fgets(line, sizeof line, file) != NULL)
+            found = found || strstr(line, text) != NULL;
+    }
+    fclose(file);
+    /* Then the thread sleeps. */
+    usleep(50000);
+}
+
+/* All that was said, to where it was to go. */
+static void show(int out)
+{
+    char bytes[8192];
+    size_t size;
+    FILE *file = fopen("said", "r");
+    fflush(stdout);
+    while ((size = fread(bytes, 1, sizeof bytes, file)) > 0)
+        if (write(out, bytes, size) != (ssize_t)size)
+            return;
+    fclose(file);
+}
+
 int main(void)
 {
     Broker *broker = create_broker();
@@ -16,8 +46,10 @@ int main(void)
     ConsumerArgs args = {broker, topic, 0, 7};
     pthread_t thread;
     Topic *found;
-    int core = 0, i;
+    int core = 0, i, out = dup(1);
 
+    if (freopen("said", "w", stdout) == NULL)
+        return 4;
     for (i = 0; i < 5000; i++)
         long_message[i] = (char)(33 + (i * 7919 + i * i) % 90);
     add_topic(broker, topic, 2);
@@ -33,14 +65,15 @@ int main(void)
         return 3;
     read_log_with_mmap(log_file);
     pthread_create(&thread, NULL, consume_messages, &args);
-    usleep(200000);
+    wait_for("consume");
     pthread_cancel(thread);
     pthread_join(thread, NULL);
     pthread_create(&thread, NULL, network_io_thread, &core);
-    usleep(200000);
+    wait_for("bound to core 0");
     pthread_cancel(thread);
     pthread_join(thread, NULL);
     pool_destroy(pool);
     printf("end\n");
+    show(out);
     return 0;
 }

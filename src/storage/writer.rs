@@ -243,15 +243,22 @@ impl Writer {
     pub fn open_active(&self, control: &ControlPage, folder: &Dir, config: &LogConfig) -> Result<Arc<ActiveSegment>> {
         let base_offset = newest_segment(folder)?;
         let identity = folder.stat(&SegmentFile::Log.name(base_offset))?.map(|stat| stat.identity);
-        if let Some(open) =
-            self.held().iter().find(|open| open.base_offset() == base_offset && Some(open.identity()) == identity)
-        {
-            return Ok(Arc::clone(open));
+        let in_use = |held: &[Arc<ActiveSegment>]| {
+            let same = held.iter().find(|open| open.base_offset() == base_offset && Some(open.identity()) == identity);
+            same.map(Arc::clone)
+        };
+        if let Some(open) = in_use(&self.held()) {
+            return Ok(open);
         }
         let segment = Arc::new(ActiveSegment::open(folder, base_offset, config)?);
         // Who syncs now may be told of an error that this descriptor, opened behind it, will not hear of.
         segment.set_opened_beside(durable::standing(control, self.me));
-        self.hold(&segment);
+        // An append and a growth may both have opened it: one is enough, and a process has no descriptors to spare.
+        let mut held = self.held();
+        if let Some(open) = in_use(&held) {
+            return Ok(open);
+        }
+        held.push(Arc::clone(&segment));
         Ok(segment)
     }
 

@@ -57,7 +57,8 @@ pub enum DirectoryAccess {
 }
 
 type WriterPlace = Arc<Mutex<Weak<Shared>>>;
-type Registry = Mutex<HashMap<Identity, WriterPlace>>;
+/// A process writes few directories: they are looked through.
+type Registry = Mutex<Vec<(Identity, WriterPlace)>>;
 
 /// The registry of this process.
 static WRITERS: PerGeneration<Registry> = PerGeneration::empty();
@@ -65,10 +66,15 @@ static WRITERS: PerGeneration<Registry> = PerGeneration::empty();
 /// The place where the writing membership of a directory stands; locked while one is opened or closed.
 fn writer_place(identity: Identity) -> WriterPlace {
     let mut places = WRITERS.get().lock().unwrap_or_else(PoisonError::into_inner);
-    places.retain(|_, place| {
+    places.retain(|(_, place)| {
         Arc::strong_count(place) > 1 || place.try_lock().is_ok_and(|shared| shared.strong_count() > 0)
     });
-    Arc::clone(places.entry(identity).or_default())
+    if let Some((_, place)) = places.iter().find(|(other, _)| *other == identity) {
+        return Arc::clone(place);
+    }
+    let place = WriterPlace::default();
+    places.push((identity, Arc::clone(&place)));
+    place
 }
 
 impl Shared {

@@ -52,7 +52,7 @@ test: venv ## every test of at most 12 minutes on 2 cores
 
 test-all: test check-features check-examples check-abi check-broker check-models check-release check-hostile ## test, and what takes longer: brokers, sanitizers, all features, sizes
 
-check-long: check-races check-dist check-python-slow ## what takes longer still: a standard library under ThreadSanitizer, an archive that builds offline
+check-long: check-races check-dist check-small check-python-slow ## what takes longer still: standard libraries of our own making (ThreadSanitizer, size), an archive that builds offline
 
 wheel: lib venv ## dist/: the Python package, as a wheel with the library inside and as sources
 	PYTHON=$(VENV)/bin/python scripts/wheel $(BUILD) dist

@@ -25,7 +25,7 @@ INSTALLED = $(INCLUDEDIR)/ckafka.h $(INCLUDEDIR)/ckafka.hpp $(INCLUDEDIR)/ckafka
 # Folders that are ours alone.
 INSTALLED_FOLDERS = $(CMAKEDIR) $(DOCDIR)
 
-.PHONY: install install-strip uninstall package dist check-dist abi check-abi check-release
+.PHONY: install install-strip uninstall package dist check-dist abi check-abi check-release small check-small
 
 package: lib
 	@mkdir -p $(PACKAGE)
@@ -74,3 +74,19 @@ check-release: lib
 	scripts/relink $(BARE)/release/libckafka.a $(BARE)/build
 	scripts/check-release $(BUILD) $(BARE)/build
 	CKAFKA_TEST_ARCHIVE=$(TARGET_DIR)/release/libckafka.a $(CARGO) test $(TEST_FLAGS) --test abi_symbols --test compat_replace --test install_stage
+
+# Functions that are alike are one, as lld has it, which comes with Rust.
+LLD = -B$(shell rustc --print sysroot)/lib/rustlib/$(HOST)/bin/gcc-ld -fuse-ld=lld -Wl,--icf=all -Wl,--undefined-version
+SMALL = $(TARGET_DIR)/small
+FEATURES ?=
+# Rust's own library is built along, for size and without what prints a backtrace: with settings that are not for sale with a
+# stable Rust, but lie in it.
+small: ## build/small/: the library for size, without codecs in under 700 KB (FEATURES=lz4,zstd: what it keeps)
+	@scripts/preflight small
+	RUSTC_BOOTSTRAP=1 RUSTFLAGS=-Zlocation-detail=none CARGO_PROFILE_RELEASE_OPT_LEVEL=s $(CARGO) rustc $(CARGO_FLAGS) \
+	  --release --lib --crate-type staticlib --no-default-features --features "$(FEATURES)" --target $(HOST) \
+	  --target-dir $(SMALL) -Zbuild-std=std,panic_unwind -Zbuild-std-features=optimize_for_size
+	LDFLAGS="$(LLD) -Wl,-s $(LDFLAGS)" scripts/relink $(SMALL)/$(HOST)/release/libckafka.a $(BUILD)/small
+
+check-small: small
+	scripts/check-small $(BUILD)/small

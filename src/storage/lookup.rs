@@ -127,6 +127,24 @@ fn hint(log: &PartitionLog, window: &mut SegmentBytes, offset: i64) -> Result<Op
     Ok(found.ok().filter(|found| found.last_offset == last_offset).map(|found| (position, found.base_offset)))
 }
 
+/// A batch that begins at or before `position`, as near to it as the offset index has one: where, and its base offset. `None` where the index has nothing to
+/// say or is wrong.
+pub fn batch_before(log: &PartitionLog, window: &mut SegmentBytes, position: u64) -> Result<Option<(u64, i64)>> {
+    let Some(count) = window.prepare_index(log, SegmentFile::Index)? else { return Ok(None) };
+    let index = Index::<{ OffsetEntry::SIZE }>::of(log, window, SegmentFile::Index, count)?;
+    let found = index.and_then(|index| {
+        index.last_near(count / 2, |bytes| {
+            let begin = OffsetEntry::from_bytes(bytes).position;
+            begin != 0 && u64::try_from(begin).is_ok_and(|begin| begin <= position)
+        })
+    });
+    let Some(entry) = found.map(OffsetEntry::from_bytes) else { return Ok(None) };
+    let Ok(begin) = u64::try_from(entry.position) else { return Ok(None) };
+    let last_offset = window.segment().base_offset() + i64::from(entry.relative_offset);
+    let found = scan_entry(window.at(log, begin, BatchHeader::SIZE)?);
+    Ok(found.ok().filter(|found| begin <= position && found.last_offset == last_offset).map(|found| (begin, found.base_offset)))
+}
+
 /// The last entry of the offset index at or below an offset, relative to the segment's base.
 #[inline]
 fn offset_entry(log: &PartitionLog, window: &mut SegmentBytes, relative: i64) -> Result<Option<OffsetEntry>> {

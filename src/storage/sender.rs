@@ -227,6 +227,14 @@ impl Sender {
         self.settle(cursor)?;
         let begun = self.position > self.behind.get().position;
         let mut next = self.behind.get();
+        // The index knows a boundary near the limit: only the batches from there on are looked at one by one.
+        if let Some(cursor) = &mut self.cursor
+            && let Some((position, offset)) = lookup::batch_before(&self.log, &mut cursor.window, self.position + budget)?
+            && position > self.position
+        {
+            next = Boundary { position, offset };
+        }
+        let Some(cursor) = &self.cursor else { return Ok(None) };
         while let Some(entry) = entry_at(cursor, next.position)? {
             let behind = next.position + entry.size as u64;
             let is_first = next.position <= self.position && (begun || sent == 0);

@@ -142,7 +142,10 @@ pub fn batch_before(log: &PartitionLog, window: &mut SegmentBytes, position: u64
     let Ok(begin) = u64::try_from(entry.position) else { return Ok(None) };
     let last_offset = window.segment().base_offset() + i64::from(entry.relative_offset);
     let found = scan_entry(window.at(log, begin, BatchHeader::SIZE)?);
-    Ok(found.ok().filter(|found| begin <= position && found.last_offset == last_offset).map(|found| (begin, found.base_offset)))
+    Ok(found
+        .ok()
+        .filter(|found| begin <= position && found.last_offset == last_offset)
+        .map(|found| (begin, found.base_offset)))
 }
 
 /// The last entry of the offset index at or below an offset, relative to the segment's base.

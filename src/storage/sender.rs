@@ -229,7 +229,8 @@ impl Sender {
         let mut next = self.behind.get();
         // The index knows a boundary near the limit: only the batches from there on are looked at one by one.
         if let Some(cursor) = &mut self.cursor
-            && let Some((position, offset)) = lookup::batch_before(&self.log, &mut cursor.window, self.position + budget)?
+            && let Some((position, offset)) =
+                lookup::batch_before(&self.log, &mut cursor.window, self.position + budget)?
             && position > self.position
         {
             next = Boundary { position, offset };

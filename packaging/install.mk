@@ -83,7 +83,7 @@ FEATURES ?=
 # stable Rust, but lie in it.
 small: ## build/small/: the library for size, without codecs in under 700 KB (FEATURES=lz4,zstd: what it keeps)
 	@scripts/preflight small
-	RUSTC_BOOTSTRAP=1 RUSTFLAGS=-Zlocation-detail=none CARGO_PROFILE_RELEASE_OPT_LEVEL=s $(CARGO) rustc $(CARGO_FLAGS) \
+	RUSTC_BOOTSTRAP=1 RUSTFLAGS="-Zlocation-detail=none -Ztrap-unreachable=no" CARGO_PROFILE_RELEASE_OPT_LEVEL=s $(CARGO) rustc $(CARGO_FLAGS) \
 	  --release --lib --crate-type staticlib --no-default-features --features "$(FEATURES)" --target $(HOST) \
 	  --target-dir $(SMALL) -Zbuild-std=std,panic_unwind -Zbuild-std-features=optimize_for_size
 	LDFLAGS="$(LLD) -Wl,-s $(LDFLAGS)" scripts/relink $(SMALL)/$(HOST)/release/libckafka.a $(BUILD)/small

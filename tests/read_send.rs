@@ -5,7 +5,7 @@
 mod live;
 
 use std::fs::File;
-use std::io::{Read, Seek};
+use std::io::{Read, Seek, Write};
 use std::os::fd::{AsRawFd, RawFd};
 use std::os::unix::net::UnixStream;
 use std::sync::Arc;
@@ -70,7 +70,11 @@ fn contents(file: &mut File) -> Vec<u8> {
 }
 
 fn filled(name: &str) -> Live {
-    let live = Live::create(name, &SMALL);
+    filled_with(name, &SMALL)
+}
+
+fn filled_with(name: &str, settings: &[(&str, &str)]) -> Live {
+    let live = Live::create(name, settings);
     for round in 0..120 {
         live.append(1 + round % 6);
     }
@@ -98,12 +102,43 @@ fn a_file_gets_the_log_in_one_call() {
 
 #[test]
 fn a_limit_cuts_between_batches() {
-    let live = filled("limit");
-    let (bytes, batches) = whole(&live);
+    cuts_between_batches(&filled("limit"));
+}
+
+/// A boundary near the limit is looked up in the offset index.
+#[test]
+fn so_it_does_with_an_entry_for_each_batch_and_with_wrong_ones() {
+    let live = filled_with("limit-index", &[("segment.bytes", "5000"), ("index.interval.bytes", "1")]);
+    let folder = live.folder.join("t-0");
+    let names = std::fs::read_dir(&folder).expect("folder").map(|entry| entry.expect("entry").file_name());
+    let indexes: Vec<_> = names
+        .map(|name| folder.join(name))
+        .filter(|path| path.extension().is_some_and(|kind| kind == "index"))
+        .collect();
+    assert!(indexes.len() > 3, "it rolled");
+    cuts_between_batches(&live);
+    for path in indexes {
+        let mut index = std::fs::read(&path).expect("read");
+        assert!(index.iter().any(|byte| *byte != 0), "{}: it has entries", path.display());
+        for (number, entry) in index.chunks_exact_mut(8).enumerate() {
+            match number % 3 {
+                0 => entry[7] ^= 1,
+                1 => entry[4..].fill(0xff),
+                _ => entry.rotate_left(4),
+            }
+        }
+        // In place: it may be mapped.
+        File::options().write(true).open(&path).and_then(|mut file| file.write_all(&index)).expect("written");
+    }
+    cuts_between_batches(&live);
+}
+
+fn cuts_between_batches(live: &Live) {
+    let (bytes, batches) = whole(live);
     let ends: Vec<u64> = batches.iter().map(|(start, _)| *start).skip(1).chain([bytes.len() as u64]).collect();
     for limit in [0, 1, 200, 777, 4000, 20_000] {
-        let mut file = scratch_file(&live);
-        let mut sender = sender(&live, Start::Earliest);
+        let mut file = scratch_file(live);
+        let mut sender = sender(live, Start::Earliest);
         let mut at = 0;
         while at < bytes.len() as u64 {
             let sent = sender.send(file.as_raw_fd(), limit).expect("send").sent;

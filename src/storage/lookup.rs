@@ -123,6 +123,14 @@ fn hint(log: &PartitionLog, window: &mut SegmentBytes, offset: i64) -> Result<Op
     let Ok(position) = u64::try_from(entry.position) else { return Ok(None) };
     let last_offset = base + i64::from(entry.relative_offset);
     window.prefetch_batches(position, offset - last_offset);
+    batch_of(log, window, entry)
+}
+
+/// Where the batch of an entry begins, and its base offset; `None` where no batch there ends with exactly the entry's offset.
+#[inline]
+fn batch_of(log: &PartitionLog, window: &mut SegmentBytes, entry: OffsetEntry) -> Result<Option<(u64, i64)>> {
+    let Ok(position) = u64::try_from(entry.position) else { return Ok(None) };
+    let last_offset = window.segment().base_offset() + i64::from(entry.relative_offset);
     let found = scan_entry(window.at(log, position, BatchHeader::SIZE)?);
     Ok(found.ok().filter(|found| found.last_offset == last_offset).map(|found| (position, found.base_offset)))
 }
@@ -139,13 +147,7 @@ pub fn batch_before(log: &PartitionLog, window: &mut SegmentBytes, position: u64
         })
     });
     let Some(entry) = found.map(OffsetEntry::from_bytes) else { return Ok(None) };
-    let Ok(begin) = u64::try_from(entry.position) else { return Ok(None) };
-    let last_offset = window.segment().base_offset() + i64::from(entry.relative_offset);
-    let found = scan_entry(window.at(log, begin, BatchHeader::SIZE)?);
-    Ok(found
-        .ok()
-        .filter(|found| begin <= position && found.last_offset == last_offset)
-        .map(|found| (begin, found.base_offset)))
+    Ok(batch_of(log, window, entry)?.filter(|(begin, _)| *begin <= position))
 }
 
 /// The last entry of the offset index at or below an offset, relative to the segment's base.

@@ -48,12 +48,13 @@ if {opened}:
     env = ckafka.open(path)
     log = env.log("t")
 print("waiting", flush=True)
-sys.stdin.readline()
-try:
-    print("now", flush=True)
-    {wait}
-except KeyboardInterrupt:
-    print("broken", flush=True)
+for _ in range(3):
+    sys.stdin.readline()
+    try:
+        print("now", flush=True)
+        {wait}
+    except KeyboardInterrupt:
+        print("broken", flush=True)
 sys.stdin.readline()
 env = ckafka.open(path)
 print([topic.name for topic in env.topics()], env.log("t").append(b"after"))
@@ -112,14 +113,17 @@ def broken_by_control_c(path, wait, held, let_go):
     try:
         assert process.stdout.readline() == "waiting\n"
         held()
-        process.stdin.write("wait\n")
-        process.stdin.flush()
-        assert process.stdout.readline() == "now\n"
-        time.sleep(0.3)
-        begun = time.monotonic()
-        process.send_signal(signal.SIGINT)
-        assert process.stdout.readline() == "broken\n"
-        assert time.monotonic() - begun < 10, "a third of what it would wait"
+        took = []
+        for _ in range(3):
+            process.stdin.write("wait\n")
+            process.stdin.flush()
+            assert process.stdout.readline() == "now\n"
+            time.sleep(0.3)
+            begun = time.monotonic()
+            process.send_signal(signal.SIGINT)
+            assert process.stdout.readline() == "broken\n"
+            took.append(time.monotonic() - begun)
+        assert min(took) < 0.5, "a machine may stand still once"
         let_go()
         said, _ = process.communicate("go on\n", timeout=30)
         assert process.returncode == 0

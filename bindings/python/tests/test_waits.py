@@ -26,23 +26,27 @@ import ckafka, time
 env = ckafka.open({str(tmp_path / "data")!r}, create=True)
 env.create_topic("t")
 log = env.log("t")
-try:
-    print("waiting", flush=True)
-    {WAITS[wait]}
-except KeyboardInterrupt:
-    print("broken", flush=True)
+for _ in range(3):
+    try:
+        print("waiting", flush=True)
+        {WAITS[wait]}
+    except KeyboardInterrupt:
+        print("broken", flush=True)
 env.close()
 """
     process = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True, env=environment())
     guard = threading.Timer(30, process.kill)
     guard.start()
     try:
-        assert process.stdout.readline() == "waiting\n"
-        time.sleep(0.3)
-        begun = time.monotonic()
-        process.send_signal(signal.SIGINT)
-        assert process.stdout.readline() == "broken\n"
-        assert time.monotonic() - begun < 10
+        took = []
+        for _ in range(3):
+            assert process.stdout.readline() == "waiting\n"
+            time.sleep(0.3)
+            begun = time.monotonic()
+            process.send_signal(signal.SIGINT)
+            assert process.stdout.readline() == "broken\n"
+            took.append(time.monotonic() - begun)
+        assert min(took) < 0.5, "a machine may stand still once"
         assert process.wait(20) == 0
     finally:
         guard.cancel()
